@@ -1,0 +1,1 @@
+"""Other programs' files and launch settings: text in, text out."""

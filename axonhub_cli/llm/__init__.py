@@ -1,0 +1,1 @@
+"""The neutral model of a conversation with a language model; it knows no wire format."""

@@ -1,0 +1,140 @@
+"""The contracts every protocol fulfils."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import Any, Protocol
+
+from msgspec import Struct
+
+from axonhub_cli.llm.errors import APIError
+from axonhub_cli.llm.events import StreamEvent
+from axonhub_cli.llm.request import Request
+from axonhub_cli.llm.response import Response, Usage
+from axonhub_cli.vendors import Quirks
+
+JSON = dict[str, Any]
+
+
+class Operation(StrEnum):
+    """What a client wants of an endpoint, whatever its protocol."""
+
+    GENERATE = "generate"
+    COMPACT = "compact"
+    COUNT_TOKENS = "count_tokens"
+
+
+class Loss(Struct, frozen=True):
+    """A field the target cannot say. `field` is a dotted path in the client's request."""
+
+    field: str
+    reason: str
+
+
+class Encoded(Struct, frozen=True):
+    """A request in a protocol's own words, and what could not be said in them."""
+
+    payload: JSON
+    losses: tuple[Loss, ...] = ()
+
+
+class Call(Struct, frozen=True):
+    """Where and how to send a payload: `path` is appended to the channel's base URL; `headers`
+    carry the key in the protocol's own way."""
+
+    path: str
+    headers: Mapping[str, str]
+
+
+class StreamDecoder(Protocol):
+    """Upstream bytes of one stream -> events. Never raises, whatever the bytes: a fault is a StreamError."""
+
+    def feed(self, data: bytes) -> list[StreamEvent]:
+        """Takes the next bytes, cut anywhere; returns the events they complete. Deltas of one part
+        that arrive together come out as one delta."""
+        ...
+
+    def close(self) -> list[StreamEvent]:
+        """The upstream's stream is over: returns what is left, at least the end if none was given yet."""
+        ...
+
+
+class StreamEncoder(Protocol):
+    """Events of one answer -> the client's bytes."""
+
+    def encode(self, events: Iterable[StreamEvent]) -> bytes:
+        """The bytes for these events; all that leave in one write."""
+        ...
+
+    def keepalive(self) -> bytes:
+        """Bytes that this protocol's clients count as life and otherwise ignore (pitfall 151)."""
+        ...
+
+
+class Watch(Struct):
+    """What passthrough needs to know of a stream it does not touch. Fields only ever grow."""
+
+    output: bool = False  # a part's delta or end has been seen: too late for another channel
+    ended: bool = False  # the protocol's own terminal event has been seen
+    error: APIError | None = None  # an error in the stream, first or last
+    usage: Usage | None = None
+    model: str | None = None  # the model the upstream says it used
+    finish: str | None = None
+
+
+class StreamWatcher(Protocol):
+    """Listens to raw bytes that pass by; parses no more than it must. Never raises."""
+
+    watch: Watch
+
+    def feed(self, data: bytes) -> None:
+        """Takes the next bytes, cut anywhere."""
+        ...
+
+
+class Codec(Protocol):
+    """One protocol. Holds no state; every method is pure."""
+
+    name: str
+
+    def decode_request(self, payload: JSON) -> Request:
+        """Raises Failure (400, naming the field) for what cannot be understood."""
+        ...
+
+    def encode_request(self, request: Request, quirks: Quirks) -> Encoded:
+        """The request for `request.model`. Raises Failure where something must not be dropped."""
+        ...
+
+    def decode_response(self, payload: JSON, quirks: Quirks) -> Response:
+        """Raises Failure (bad_gateway or the error inside) for what is no answer."""
+        ...
+
+    def encode_response(self, response: Response, request: Request) -> JSON:
+        """The answer as the client expects it; `response.model` is replaced by the name it asked for."""
+        ...
+
+    def stream_decoder(self, quirks: Quirks) -> StreamDecoder: ...
+
+    def stream_encoder(self, request: Request, response_id: str, now: int) -> StreamEncoder:
+        """`response_id` is ours (letters, digits), used where the upstream's does not fit the protocol's
+        form; `now` is seconds since 1970."""
+        ...
+
+    def stream_watcher(self) -> StreamWatcher: ...
+
+    def decode_usage(self, payload: JSON) -> Usage | None:
+        """The usage inside a whole, not streamed answer; None where it has none."""
+        ...
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> APIError:
+        """Any error answer of an upstream, whatever its shape (pitfall 147). Header names are lower case."""
+        ...
+
+    def encode_error(self, error: APIError) -> tuple[int, JSON]:
+        """Status and body before anything was sent, in the shape that makes this protocol's clients act rightly."""
+        ...
+
+    def call(self, operation: Operation, model: str, key: str, stream: bool) -> Call:
+        """How to ask an upstream. Raises Failure where the protocol lacks the operation."""
+        ...

@@ -1,0 +1,76 @@
+"""Names of tools on wires that know neither namespaces nor OpenAI's tool kinds.
+
+Such a wire lists every tool as a function with a flat name. The same table, made anew from the same
+request, takes an answer's name back to the client's declaration (pitfalls 19, 105-108, 114).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+
+from axonhub_cli.llm.content import CustomTool, FunctionTool, HostedTool, SearchTool, ShellTool
+from axonhub_cli.llm.request import Request
+
+MAX_NAME = 64
+SEARCH_NAME = "tool_search"
+SHELL_NAME = "local_shell"
+_UNSAFE = re.compile(r"[^a-zA-Z0-9_-]")
+
+CallableTool = FunctionTool | CustomTool | SearchTool | ShellTool
+
+
+def flat_name(namespace: str | None, name: str) -> str:
+    """`ns__name`, in letters every vendor takes, at most 64 of them. Deterministic; where letters had to
+    change, a hash of the true name keeps two tools apart."""
+    plain = f"{namespace}__{name}" if namespace else name
+    safe = _UNSAFE.sub("_", plain)
+    if safe == plain and len(safe) <= MAX_NAME:
+        return safe
+    digest = hashlib.sha256(f"{namespace or ''}\0{name}".encode()).hexdigest()[:8]
+    return f"{safe[: MAX_NAME - 9]}_{digest}"
+
+
+def declared_name(tool: CallableTool) -> tuple[str | None, str]:
+    """Namespace and name as the client knows them."""
+    match tool:
+        case SearchTool():
+            return None, SEARCH_NAME
+        case ShellTool():
+            return None, SHELL_NAME
+        case FunctionTool() | CustomTool():
+            return tool.namespace, tool.name
+
+
+class ToolNames:
+    """The callable tools of one request under their flat names; the first declaration of a name wins."""
+
+    def __init__(self, request: Request) -> None:
+        self._tools: dict[str, CallableTool] = {}
+        self._loose: dict[str, str] = {}
+        for tool in request.declared_tools():
+            if isinstance(tool, HostedTool):
+                continue
+            name = flat_name(*declared_name(tool))
+            self._tools.setdefault(name, tool)
+            self._loose.setdefault(_loose(name), name)
+
+    def __iter__(self) -> Iterator[tuple[str, CallableTool]]:
+        """(flat name, tool), in the order of declaration."""
+        return iter(self._tools.items())
+
+    def __len__(self) -> int:
+        return len(self._tools)
+
+    def find(self, name: str, namespace: str | None = None) -> CallableTool | None:
+        """The declaration behind a name an upstream used: flat, dotted, or with its namespace apart."""
+        flat = flat_name(namespace, name)
+        if tool := self._tools.get(flat) or self._tools.get(name):
+            return tool
+        known = self._loose.get(_loose(flat))
+        return self._tools[known] if known else None
+
+
+def _loose(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", name.lower())

@@ -1,0 +1,1 @@
+"""The proxy itself: the only asynchronous code."""

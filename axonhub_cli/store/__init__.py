@@ -1,0 +1,1 @@
+"""What is remembered: rows to entities and back. All SQL is here."""

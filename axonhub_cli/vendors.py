@@ -1,0 +1,48 @@
+"""What differs between vendors that speak one protocol: data, not code paths."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Quirks(Struct, frozen=True):
+    """How one channel's upstream departs from its protocol's documentation. The defaults suit OpenAI itself.
+
+    Every field may be set for one channel with `--option NAME=VALUE`.
+    """
+
+    # Chat Completions and Responses
+    system_role: str = "developer"  # what a developer message becomes: developer or system
+    merge_system: bool = False  # all system text in one leading message (pitfall 2)
+    max_tokens_field: str = "max_completion_tokens"
+    max_output_tokens: int | None = None  # sent where the client asked for none and the vendor's default is low
+    effort_style: str = "reasoning_effort"  # reasoning_effort, reasoning, thinking, enable_thinking, none
+    efforts: tuple[str, ...] = ("none", "minimal", "low", "medium", "high", "xhigh")
+    reasoning_echo: str = "never"  # never, tool_calls, always: whether reasoning must come back (pitfalls 117, 122)
+    reasoning_field: str = "reasoning_content"  # under which name it goes back
+    reasoning_placeholder: str = ""  # sent where the vendor insists and we have none
+    response_format: str = "json_schema"  # the best the vendor knows: json_schema, json_object, none
+    fields: tuple[str, ...] = ()  # optional top-level fields the vendor takes; () is the codec's own full list
+    hosted_tools: tuple[str, ...] = ()  # kinds of hosted tools it runs
+    custom_tools: bool = False  # takes `custom` tools itself (pitfalls 103, 104)
+    strict_tools: bool = True  # takes `strict` on functions
+    parallel_tool_calls: bool = True  # takes the field of that name
+    vision: bool = True  # takes images in user messages
+    tool_images: bool = False  # takes images in tool results
+    audio: bool = False
+    files: bool = True
+    think_tags: bool = False  # writes reasoning into the text between <think> tags (pitfall 57)
+    stream_usage: bool = True  # takes stream_options.include_usage
+
+
+class ChannelType(Struct, frozen=True):
+    """A preset. `protocols` in order of preference: a client's own is used where it is among them."""
+
+    name: str
+    protocols: tuple[str, ...]
+    base_url: str
+    api_key_env: str | None
+    quirks: Quirks = Quirks()
+
+
+CHANNEL_TYPES: dict[str, ChannelType] = {}
