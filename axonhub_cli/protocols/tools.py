@@ -54,7 +54,7 @@ class ToolNames:
                 continue
             name = flat_name(*declared_name(tool))
             self._tools.setdefault(name, tool)
-            self._loose.setdefault(_loose(name), name)
+            self._loose.setdefault(_loose("__".join(filter(None, declared_name(tool)))), name)
 
     def __iter__(self) -> Iterator[tuple[str, CallableTool]]:
         """(flat name, tool), in the order of declaration."""
@@ -68,7 +68,7 @@ class ToolNames:
         flat = flat_name(namespace, name)
         if tool := self._tools.get(flat) or self._tools.get(name):
             return tool
-        known = self._loose.get(_loose(flat))
+        known = self._loose.get(_loose(f"{namespace}__{name}" if namespace else name))
         return self._tools[known] if known else None
 
 
