@@ -1,6 +1,9 @@
-"""What differs between vendors that speak one protocol: data, not code paths."""
+"""The ways in which an upstream may depart from its protocol's documentation."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
 
 from msgspec import Struct
 
@@ -21,12 +24,15 @@ class Quirks(Struct, frozen=True):
     reasoning_echo: str = "never"  # never, tool_calls, always: whether reasoning must come back (pitfalls 117, 122)
     reasoning_field: str = "reasoning_content"  # under which name it goes back
     reasoning_placeholder: str = ""  # sent where the vendor insists and we have none
+    reasoning_unsigned: bool = True  # takes reasoning_details rebuilt from the text, without the vendor's own state
     response_format: str = "json_schema"  # the best the vendor knows: json_schema, json_object, none
     fields: tuple[str, ...] = ()  # optional top-level fields the vendor takes; () is the codec's own full list
+    body: Mapping[str, Any] = {}  # fields added to every request
     hosted_tools: tuple[str, ...] = ()  # kinds of hosted tools it runs
     custom_tools: bool = False  # takes `custom` tools itself (pitfalls 103, 104)
     strict_tools: bool = True  # takes `strict` on functions
     parallel_tool_calls: bool = True  # takes the field of that name
+    forced_tool_choice: bool = True  # takes `required`, a named tool and `allowed_tools` as tool_choice
     vision: bool = True  # takes images in user messages
     tool_images: bool = False  # takes images in tool results
     audio: bool = False
@@ -35,14 +41,25 @@ class Quirks(Struct, frozen=True):
     stream_usage: bool = True  # takes stream_options.include_usage
 
 
+class Fact(Struct, frozen=True):
+    """One departure: which field of `Quirks` has which `value`, when that was last true, and who says so
+    ("pitfall N" is a line of docs/pitfalls.md)."""
+
+    field: str
+    value: Any
+    as_of: str
+    source: str
+
+
 class ChannelType(Struct, frozen=True):
-    """A preset. `protocols` in order of preference: a client's own is used where it is among them."""
+    """A preset. `protocols` in order of preference: a client's own is used where it is among them.
+
+    No `base_url`: the person has to give one. No `api_key_env`: it works without a key.
+    """
 
     name: str
     protocols: tuple[str, ...]
     base_url: str
     api_key_env: str | None
     quirks: Quirks = Quirks()
-
-
-CHANNEL_TYPES: dict[str, ChannelType] = {}
+    facts: tuple[Fact, ...] = ()

@@ -1,0 +1,124 @@
+"""What holds for one channel: its type's row with the channel's own options laid over it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from axonhub_cli.entities import Channel
+from axonhub_cli.errors import ConfigError
+from axonhub_cli.vendors.quirks import ChannelType, Quirks
+from axonhub_cli.vendors.types import CHANNEL_TYPES, CHAT, RESPONSES
+
+PROTOCOL_OPTION = "protocol"
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "system_role": ("developer", "system"),
+    "max_tokens_field": ("max_completion_tokens", "max_tokens"),
+    "effort_style": ("reasoning_effort", "reasoning", "thinking", "enable_thinking", "none"),
+    "reasoning_echo": ("never", "tool_calls", "always"),
+    "reasoning_field": ("reasoning_content", "reasoning", "reasoning_details"),
+    "response_format": ("json_schema", "json_object", "none"),
+}
+_PROTOCOLS = (RESPONSES, CHAT)
+_TRUE = ("true", "yes", "on", "1")
+_FALSE = ("false", "no", "off", "0")
+
+
+def channel_type(name: str) -> ChannelType:
+    """Raises ConfigError naming the known types."""
+    if row := CHANNEL_TYPES.get(name):
+        return row
+    raise ConfigError(f"there is no channel type {name!r}", f"one of: {', '.join(CHANNEL_TYPES)}")
+
+
+def quirks(channel: Channel) -> Quirks:
+    """The channel's quirks. Raises ConfigError for an option that does not exist or has a bad value."""
+    base = channel_type(channel.type).quirks
+    if not channel.options:
+        return base
+    return msgspec.structs.replace(base, **_overrides(channel.options))
+
+
+def protocols(channel: Channel) -> tuple[str, ...]:
+    """The protocols it speaks, the preferred first: those of its type, or what the option `protocol` says
+    (several apart by commas). Raises ConfigError for a protocol nobody here speaks."""
+    row = channel_type(channel.type)
+    wanted = channel.options.get(PROTOCOL_OPTION)
+    if wanted is None:
+        return row.protocols
+    names = _words(wanted)
+    if not names or any(name not in _PROTOCOLS for name in names) or row.name == "demo":
+        raise _bad(PROTOCOL_OPTION, wanted, row.protocols if row.name == "demo" else _PROTOCOLS)
+    return names
+
+
+def check_options(channel: Channel) -> None:
+    """Raises ConfigError at the first option of a channel that is wrong."""
+    quirks(channel)
+    protocols(channel)
+
+
+def _overrides(options: Mapping[str, str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for name, text in options.items():
+        if name == PROTOCOL_OPTION:
+            continue
+        if name not in _PARSERS:
+            legal = ", ".join(sorted([*_PARSERS, PROTOCOL_OPTION]))
+            raise ConfigError(f"there is no channel option {name!r}", f"one of: {legal}")
+        values[name] = _PARSERS[name](name, text.strip())
+    return values
+
+
+def _bad(name: str, text: str, legal: tuple[str, ...]) -> ConfigError:
+    return ConfigError(f"{text!r} is no value of the channel option {name!r}", f"one of: {', '.join(legal)}")
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word for word in (piece.strip() for piece in text.split(",")) if word)
+
+
+def _text(name: str, text: str) -> str:
+    if name in _CHOICES and text not in _CHOICES[name]:
+        raise _bad(name, text, _CHOICES[name])
+    return text
+
+
+def _flag(name: str, text: str) -> bool:
+    if text.lower() not in _TRUE + _FALSE:
+        raise _bad(name, text, ("true", "false"))
+    return text.lower() in _TRUE
+
+
+def _count(name: str, text: str) -> int | None:
+    if text.lower() in ("", "none"):
+        return None
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise _bad(name, text, ("none", "a number from 1"))
+    return int(text)
+
+
+def _object(name: str, text: str) -> dict[str, Any]:
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.DecodeError:
+        raise _bad(name, text, ('a JSON object, such as {"tool_stream": true}',)) from None
+
+
+def _list(_name: str, text: str) -> tuple[str, ...]:
+    return _words(text)
+
+
+_BY_TYPE: dict[str, Callable[[str, str], Any]] = {
+    "str": _text,
+    "bool": _flag,
+    "int | None": _count,
+    "tuple[str, ...]": _list,
+    "Mapping[str, Any]": _object,
+}
+_PARSERS: dict[str, Callable[[str, str], Any]] = {
+    name: _BY_TYPE[str(annotation)] for name, annotation in Quirks.__annotations__.items()
+}
