@@ -152,7 +152,7 @@ _CONTEXT = re.compile(
     r"|too many (?:input )?tokens.{0,30}context"
     r"|input is too long for requested model"  # Bedrock
     r"|requested token count exceeds"  # Together, Fireworks
-    r"|prompt (?:length|has|contains).{0,60}(?:larger|longer|exceeds?|more) than.{0,40}(?:context|max|limit)"  # Ollama, Mistral
+    r"|prompt (?:length|has|contains).{0,60}(?:larger|longer|more) than.{0,40}(?:context|max|limit)"  # Ollama, Mistral
     r"|greater than the context length"  # LM Studio
     r"|tokens? (?:in )?(?:total )?exceeds? (?:the )?limit.{0,30}context"
     r"|超过.{0,12}(?:上下文|长度限制)|输入长度",
@@ -164,11 +164,13 @@ _BILLING = re.compile(
 )
 _BAD_KEY = re.compile(r"api key not valid|invalid api key|incorrect api key|invalid_api_key", re.IGNORECASE)
 _NO_MODEL = re.compile(
-    r"model [`'\"]?[\w./:@-]+[`'\"]? (?:does not exist|not found|is not supported|not exist)|unknown model|no such model",
+    r"model [`'\"]?[\w./:@-]+[`'\"]? (?:does not exist|not found|is not supported|not exist)"
+    r"|unknown model|no such model",
     re.IGNORECASE,
 )
 _WAIT = re.compile(
-    r"(?:try again|retry|retrying) (?:in|after) (?:about )?(\d+(?:\.\d+)?) ?(ms|milliseconds?|m|min|minutes?|s|sec|seconds?)\b",
+    r"(?:try again|retry|retrying) (?:in|after) (?:about )?(\d+(?:\.\d+)?) ?"
+    r"(ms|milliseconds?|m|min|minutes?|s|sec|seconds?)\b",
     re.IGNORECASE,
 )
 _TAGS = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
@@ -236,7 +238,7 @@ def _json(body: bytes) -> Any:
 
 
 def _collect(value: Any, words: _Words, depth: int) -> None:
-    """Walks the shapes vendors use: {error: {…}}, {error: "…"}, [{error}], {detail}, {errors: […]}, {base_resp}, {message}."""
+    """Walks the shapes vendors use: {error: {…}}, {error: "…"}, [{error}], {detail}, {errors}, {base_resp}, {message}."""
     if depth > 5:
         return
     if isinstance(value, str):
