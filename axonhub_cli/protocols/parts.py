@@ -238,7 +238,7 @@ class PartWriter:
             return False
         try:
             msgspec.json.decode(text, type=msgspec.Raw)
-        except (msgspec.DecodeError, UnicodeEncodeError):
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
             return False
         return True
 
