@@ -223,7 +223,7 @@ def _rests(error: APIError, row: _Class, state: AttemptState) -> Decision:
 def _rate_rest(error: APIError, state: AttemptState) -> float:
     if error.retry_after is not None:
         return min(max(error.retry_after, 1.0), RETRY_AFTER_MAX_S)
-    return min(RATE_REST_S * 2 ** min(state.strikes, 10), RATE_REST_MAX_S)
+    return min(math.ldexp(RATE_REST_S, min(state.strikes, 10)), RATE_REST_MAX_S)
 
 
 def _worth_waiting(error: APIError, state: AttemptState) -> bool:
