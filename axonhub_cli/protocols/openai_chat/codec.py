@@ -1,0 +1,69 @@
+"""The codec: nothing but the way to the functions that do the work."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from axonhub_cli.llm.errors import APIError
+from axonhub_cli.llm.request import Request
+from axonhub_cli.llm.response import Response, Usage
+from axonhub_cli.protocols.base import JSON, Call, Encoded, Operation
+from axonhub_cli.protocols.failures import read_error
+from axonhub_cli.protocols.openai_chat import decode, errors, http, request, response, usage
+from axonhub_cli.protocols.openai_chat.stream import ChatStreamDecoder
+from axonhub_cli.protocols.openai_chat.watch import ChatStreamWatcher
+from axonhub_cli.protocols.openai_chat.writer import ChatStreamEncoder
+from axonhub_cli.vendors import Quirks
+
+
+class ChatCodec:
+    """See `base.Codec`."""
+
+    name = "openai_chat"
+
+    def decode_request(self, payload: JSON) -> Request:
+        """See `base.Codec`."""
+        return decode.decode_request(payload)
+
+    def encode_request(self, request_: Request, quirks: Quirks) -> Encoded:
+        """See `base.Codec`."""
+        return request.encode_request(request_, quirks)
+
+    def decode_response(self, payload: JSON, quirks: Quirks) -> Response:
+        """See `base.Codec`."""
+        return response.decode_response(payload, quirks)
+
+    def encode_response(self, response_: Response, request: Request) -> JSON:
+        """See `base.Codec`."""
+        return response.encode_response(response_, request)
+
+    def stream_decoder(self, quirks: Quirks) -> ChatStreamDecoder:
+        """See `base.Codec`."""
+        return ChatStreamDecoder(quirks)
+
+    def stream_encoder(self, request: Request, response_id: str, now: int) -> ChatStreamEncoder:
+        """See `base.Codec`."""
+        return ChatStreamEncoder(request, response_id, now)
+
+    def stream_watcher(self) -> ChatStreamWatcher:
+        """See `base.Codec`."""
+        return ChatStreamWatcher()
+
+    def decode_usage(self, payload: JSON) -> Usage | None:
+        """See `base.Codec`."""
+        return usage.decode_usage(payload.get("usage"), payload.get("timings"))
+
+    def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> APIError:
+        """See `base.Codec`."""
+        return read_error(status, headers, body)
+
+    def encode_error(self, error: APIError) -> tuple[int, JSON]:
+        """See `base.Codec`."""
+        return errors.encode_error(error)
+
+    def call(self, operation: Operation, model: str, key: str, stream: bool) -> Call:
+        """See `base.Codec`."""
+        return http.call(operation, model, key, stream)
+
+
+CODEC = ChatCodec()

@@ -1,0 +1,157 @@
+"""The parts of messages and tool results as Chat content.
+
+https://platform.openai.com/docs/api-reference/chat/create (messages); pitfalls 10, 11, 27, 113, 115.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from axonhub_cli.llm.content import (
+    AudioPart,
+    CompactionPart,
+    FilePart,
+    HostedTool,
+    ImagePart,
+    OpaquePart,
+    Part,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolResultPart,
+    ToolsPart,
+)
+from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.openai_chat.losses import Losses
+from axonhub_cli.protocols.tools import declared_name, flat_name
+from axonhub_cli.vendors import Quirks
+
+NAME = "openai_chat"
+SUMMARY = "Summary of the conversation so far:\n\n"
+IMAGE_BELOW = "[image: shown in the user message below]"
+NO_IMAGE = "[image left out: this model reads text only]"
+
+
+def text_part(text: str) -> JSON:
+    """A text as a content part."""
+    return {"type": "text", "text": text}
+
+
+def content_part(part: Part, quirks: Quirks, losses: Losses) -> JSON | None:
+    """One part of a message; None for what is no content. What the upstream cannot take becomes a note in words."""
+    match part:
+        case TextPart(text=text) | RefusalPart(text=text):
+            return text_part(text)
+        case ImagePart():
+            return _image(part, quirks, losses)
+        case AudioPart():
+            if quirks.audio:
+                return {"type": "input_audio", "input_audio": {"data": part.data, "format": part.format}}
+            losses.add("messages.audio", "this upstream takes no sound")
+            return text_part("[audio left out: this model cannot listen]")
+        case FilePart():
+            return _file(part, quirks, losses)
+        case CompactionPart():
+            if part.summary is not None:
+                return text_part(SUMMARY + part.summary)
+            losses.add("messages.compaction", "the summary is sealed by another upstream")
+            return None
+        case OpaquePart():
+            if part.protocol == NAME:
+                return dict(part.raw)
+            losses.add(f"messages.{part.kind}", "Chat Completions has no word for it")
+            return None
+        case ReasoningPart() | ToolCallPart() | ToolResultPart() | ToolsPart():
+            return None
+
+
+def content(parts: list[JSON], quirks: Quirks) -> str | list[JSON]:
+    """A plain string where there is only text and the list form is not needed: some upstreams know no lists."""
+    if all(part.get("type") == "text" for part in parts) and (len(parts) == 1 or not quirks.vision):
+        return "\n\n".join(part["text"] for part in parts)
+    return parts
+
+
+def result_content(part: ToolResultPart, quirks: Quirks, losses: Losses) -> tuple[str, list[JSON]]:
+    """A tool's result as text, and its images apart, since most upstreams take only text there (pitfall 10)."""
+    texts: list[str] = []
+    media: list[JSON] = []
+    for piece in _opened(part.content):
+        encoded = content_part(piece, quirks, losses)
+        if encoded is None:
+            continue
+        if encoded["type"] == "text":
+            texts.append(encoded["text"])
+        else:
+            texts.append(IMAGE_BELOW if encoded["type"] == "image_url" else f"[{encoded['type']}: shown below]")
+            media.append(encoded)
+    if part.tools:
+        texts.append(_found(part))
+    return "\n".join(texts), media
+
+
+def _image(part: ImagePart, quirks: Quirks, losses: Losses) -> JSON:
+    if not quirks.vision:
+        losses.add("messages.image", "this upstream reads text only")
+        return text_part(NO_IMAGE)
+    image: JSON = {"url": part.url}
+    if part.detail in {"auto", "low", "high"}:
+        image["detail"] = part.detail
+    elif part.detail is not None:
+        losses.add("messages.image.detail", f"Chat Completions has no detail {part.detail!r}")
+    return {"type": "image_url", "image_url": image}
+
+
+def _file(part: FilePart, quirks: Quirks, losses: Losses) -> JSON:
+    if quirks.files and (part.data is not None or part.file_id is not None):
+        fields = (("file_data", part.data), ("file_id", part.file_id), ("filename", part.filename))
+        if part.url is not None:
+            losses.add("messages.file.url", "Chat Completions takes no address of a file")
+        return {"type": "file", "file": {name: value for name, value in fields if value is not None}}
+    losses.add("messages.file", "this upstream takes no such files")
+    return text_part(f"[file left out: {part.filename or part.url or part.file_id or 'unnamed'}]")
+
+
+def _opened(parts: Iterable[Part]) -> Iterable[Part]:
+    """A text that is really a list of content items is taken apart, where there are images among them (pitfall 113)."""
+    for part in parts:
+        if isinstance(part, TextPart) and (inner := _items(part.text)):
+            yield from inner
+        else:
+            yield part
+
+
+def _items(text: str) -> list[Part]:
+    if not text.lstrip().startswith("[") or "image" not in text:
+        return []
+    try:
+        items = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError):
+        return []
+    if not isinstance(items, list) or not all(isinstance(item, dict) and "type" in item for item in items):
+        return []
+    parts = [_item(item) for item in items]
+    return parts if any(isinstance(part, ImagePart) for part in parts) else []
+
+
+def _item(item: dict[str, Any]) -> Part:
+    url = item.get("image_url")
+    if isinstance(url, dict):
+        url = url.get("url")
+    if isinstance(url, str):
+        return ImagePart(url)
+    if item["type"] == "image" and isinstance(item.get("data"), str):  # MCP
+        return ImagePart(f"data:{item.get('mimeType') or 'image/png'};base64,{item['data']}")
+    if isinstance(item.get("text"), str):
+        return TextPart(item["text"])
+    return TextPart(msgspec.json.encode(item).decode())
+
+
+def _found(part: ToolResultPart) -> str:
+    """What a tool search found, under the names by which it can be called from now on (pitfall 108)."""
+    names = [flat_name(*declared_name(tool)) for tool in part.tools if not isinstance(tool, HostedTool)]
+    return msgspec.json.encode({"tools": names}).decode()

@@ -1,0 +1,68 @@
+"""`reasoning_details`: reasoning in blocks, some of them signed or encrypted (OpenRouter, MiniMax).
+
+https://openrouter.ai/docs/use-cases/reasoning-tokens; pitfalls 58, 125.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from axonhub_cli.protocols.parts import PartWriter
+
+NAME = "openai_chat"
+FIELD = "reasoning_details"
+_GROWING = ("text", "summary", "data")
+_STATE = ("signature", "data", "id")  # what makes a block more than its text
+
+
+class DetailReader:
+    """Puts the fragments of blocks together, by their index; the text comes out as it arrives."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[Any, dict[str, Any]] = {}
+
+    @property
+    def pending(self) -> bool:
+        """Whether there are blocks to release."""
+        return bool(self._blocks)
+
+    def read(self, details: list[Any]) -> str:
+        """The text that these fragments add. MiniMax repeats a block from its beginning each time."""
+        added = ""
+        for position, detail in enumerate(details):
+            if not isinstance(detail, dict):
+                continue
+            key = (detail.get("index", position), detail.get("type"))
+            block = self._blocks.setdefault(key, {})
+            for name, value in detail.items():
+                if name not in _GROWING or not isinstance(value, str):
+                    if value is not None:
+                        block[name] = value
+                    continue
+                known = block.get(name, "")
+                fresh = value[len(known) :] if known and value.startswith(known) else value
+                block[name] = known + fresh
+                if name != "data":
+                    added += fresh
+        return added
+
+    def release(self, writer: PartWriter) -> None:
+        """Puts the blocks on the reasoning part as its state, if they are more than text."""
+        if not self._blocks:
+            return
+        blocks, self._blocks = list(self._blocks.values()), {}
+        if any(block.get(name) for block in blocks for name in _STATE):
+            writer.state(NAME, {FIELD: blocks})
+
+
+def rebuilt(text: str) -> list[dict[str, Any]]:
+    """Blocks for reasoning of which only the text is left."""
+    return [{"type": "reasoning.text", "text": text}]
+
+
+def stored(opaque: object) -> Sequence[dict[str, Any]]:
+    """The blocks kept on a reasoning part, as they came."""
+    state = opaque.get(NAME) if isinstance(opaque, dict) else None
+    blocks = state.get(FIELD) if isinstance(state, dict) else None
+    return blocks if isinstance(blocks, list) else ()

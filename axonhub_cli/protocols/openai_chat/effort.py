@@ -1,0 +1,89 @@
+"""How much a model shall think, in each vendor's words (pitfalls 16, 17)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from axonhub_cli.llm.request import Request
+from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.openai_chat.losses import Losses
+from axonhub_cli.vendors import Quirks
+
+LEVELS = ("minimal", "low", "medium", "high", "xhigh", "max", "ultra")
+OFF = "none"
+
+
+def clamp(effort: str, legal: Sequence[str]) -> str | None:
+    """The nearest legal level that is not below, else the highest; None for an unknown word or where none is legal."""
+    if effort not in LEVELS:
+        return effort if effort in legal else None
+    known = [level for level in LEVELS if level in legal]
+    above = [level for level in known if LEVELS.index(level) >= LEVELS.index(effort)]
+    return above[0] if above else (known[-1] if known else None)
+
+
+def encode_effort(request: Request, quirks: Quirks, losses: Losses) -> JSON:
+    """The fields that say it; none where the client said nothing. `none` becomes the vendor's own switch."""
+    reasoning = request.reasoning
+    if reasoning is None:
+        return {}
+    if reasoning.summary is not None:
+        losses.add("reasoning.summary", "Chat Completions has no summaries of reasoning")
+    effort, budget = reasoning.effort, reasoning.budget
+    if effort is None and budget is None:
+        return {}
+    style = quirks.effort_style
+    if style == "none":
+        losses.add("reasoning.effort", "this upstream has no switch for reasoning")
+        return {}
+    if budget is not None and style not in {"reasoning", "enable_thinking"}:
+        losses.add("reasoning.budget", "this upstream takes no number of tokens")
+    if effort is None:
+        return _budget(budget, style)
+    if effort == OFF:
+        return _off(quirks, losses)
+    level = clamp(effort, quirks.efforts)
+    switch = style in {"thinking", "enable_thinking"}
+    if level is None and (effort not in LEVELS or not switch):
+        losses.add("reasoning.effort", f"{effort!r} is unknown to this upstream")
+        return {}
+    if level != effort:
+        losses.add("reasoning.effort", f"{effort!r} was sent as {level!r}" if level else "only on or off here")
+    return _on(level, budget, style, request.stream)
+
+
+def _off(quirks: Quirks, losses: Losses) -> JSON:
+    if OFF not in quirks.efforts:
+        losses.add("reasoning.effort", "this upstream cannot switch reasoning off")
+        return {}
+    match quirks.effort_style:
+        case "reasoning":
+            return {"reasoning": {"effort": OFF}}
+        case "thinking":
+            return {"thinking": {"type": "disabled"}}
+        case "enable_thinking":
+            return {"enable_thinking": False}
+        case _:
+            return {"reasoning_effort": OFF}
+
+
+def _on(level: str | None, budget: int | None, style: str, stream: bool) -> JSON:
+    match style:
+        case "reasoning":
+            return {"reasoning": {"effort": level}}
+        case "thinking":
+            fields: JSON = {"thinking": {"type": "enabled"}}
+            return {**fields, "reasoning_effort": level} if level else fields
+        case "enable_thinking":
+            # Qwen's open models refuse to think in an answer that is not streamed.
+            return {"enable_thinking": True, **_budget(budget, style)} if stream else {}
+        case _:
+            return {"reasoning_effort": level}
+
+
+def _budget(budget: int | None, style: str) -> JSON:
+    if budget is None:
+        return {}
+    if style == "reasoning":
+        return {"reasoning": {"max_tokens": budget}}
+    return {"thinking_budget": budget} if style == "enable_thinking" else {}
