@@ -1,0 +1,251 @@
+"""One streamed answer: the upstream's bytes in, the client's bytes out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from axonhub_cli.entities import Body
+from axonhub_cli.llm.content import Part
+from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
+from axonhub_cli.llm.events import PartDelta, PartEnd, ResponseEnd, ResponseStart, StreamError, StreamEvent
+from axonhub_cli.llm.fold import unfold
+from axonhub_cli.llm.request import Request
+from axonhub_cli.llm.response import FinishKind, FinishReason, Response
+from axonhub_cli.protocols.base import Codec, StreamEncoder, Watch
+from axonhub_cli.protocols.compaction import Compactor
+from axonhub_cli.protocols.retarget import retarget, retarget_raw
+from axonhub_cli.protocols.whole import MAX_BODY, Whole, decode_body, is_stream, response_body, whole
+from axonhub_cli.vendors import Quirks
+
+__all__ = ["Passthrough", "Relay", "Translation", "Whole", "retarget", "retarget_raw", "whole"]
+
+RECORDED = 2 * 1024 * 1024  # bytes of a stream that are kept for the recorder
+_CUT = APIError(
+    ErrorKind.BAD_GATEWAY, "The upstream's stream ended before its answer did.", 502, "stream_truncated", upstream=True
+)
+_TOO_LARGE = APIError(ErrorKind.BAD_GATEWAY, "The upstream's answer is too large.", 502, upstream=True)
+
+
+class Relay(Protocol):
+    """One streamed answer. The client gets exactly one terminal event, whatever happens and in whatever order
+    these are called; after it there is nothing more of ours."""
+
+    watch: Watch
+
+    def feed(self, data: bytes) -> bytes:
+        """The client's bytes for the upstream's next ones, cut anywhere."""
+        ...
+
+    def close(self) -> bytes:
+        """The upstream has ended: what is left, an error event where it ended too soon."""
+        ...
+
+    def fail(self, error: APIError) -> bytes:
+        """We or the network failed: the error event in the client's protocol."""
+        ...
+
+    def keepalive(self) -> bytes:
+        """Bytes that the client counts as life; empty after the end."""
+        ...
+
+    def body(self) -> Body | None:
+        """What has been said so far, for the recorder."""
+        ...
+
+
+class Translation:
+    """Between two protocols, or two dialects of one, by way of neutral events.
+
+    `seal_part` packs what only the upstream understands (`opaque.seal_part` with its secret and origin); `response_id`
+    and `now` (seconds since 1970) are for the client's encoder.
+    """
+
+    def __init__(
+        self,
+        client: Codec,
+        upstream: Codec,
+        request: Request,
+        *,
+        quirks: Quirks,
+        response_id: str,
+        now: int,
+        seal_part: Callable[[Part], Part],
+    ) -> None:
+        self.watch = Watch()
+        self._upstream = upstream
+        self._quirks = quirks
+        self._decoder = upstream.stream_decoder(quirks)
+        self._encoder = client.stream_encoder(request, response_id, now)
+        self._compactor = Compactor() if request.compaction else None
+        self._seal_part = seal_part
+        self._start: ResponseStart | None = None
+        self._end: ResponseEnd | None = None
+        self._parts: list[Part] = []
+        self._sniffed = False
+        self._json: bytearray | None = None  # a whole answer where a stream was asked for
+        self._over = False
+
+    def feed(self, data: bytes) -> bytes:
+        """See `Relay`."""
+        if self._over:
+            return b""
+        if not self._sniffed and (streamed := is_stream(data)) is not None:
+            self._sniffed = True
+            self._json = None if streamed else bytearray()
+        if self._json is None:
+            return self._emit(self._decoder.feed(data))
+        self._json += data
+        return self.fail(_TOO_LARGE) if len(self._json) > MAX_BODY else b""
+
+    def close(self) -> bytes:
+        """See `Relay`."""
+        if self._over:
+            return b""
+        events = (
+            self._decoder.close() if self._json is None else _events(self._upstream, bytes(self._json), self._quirks)
+        )
+        return self._emit(events) + self.fail(_CUT)
+
+    def fail(self, error: APIError) -> bytes:
+        """See `Relay`."""
+        return b"" if self._over else self._emit([StreamError(error, self.watch.usage)])
+
+    def keepalive(self) -> bytes:
+        """See `Relay`."""
+        return b"" if self._over else self._encoder.keepalive()
+
+    def body(self) -> Body | None:
+        """See `Relay`. An answer that failed is kept with the parts that were whole."""
+        if self._start is None:
+            return None
+        start, end = self._start, self._end
+        finish = end.finish_reason if end else FinishReason(FinishKind.ERROR)
+        tier = end.service_tier if end else None
+        parts = tuple(self._parts)
+        return response_body(Response(start.id, start.model, parts, finish, self.watch.usage, start.created, tier))
+
+    def _emit(self, events: Iterable[StreamEvent]) -> bytes:
+        if self._compactor is not None:
+            events = self._compactor.feed(events)
+        out = [self._watched(event) for event in events]
+        return self._encoder.encode(out) if out else b""
+
+    def _watched(self, event: StreamEvent) -> StreamEvent:
+        """Notes what routing and the recorder want to know; a part leaves sealed."""
+        watch = self.watch
+        if type(event) is PartDelta:
+            watch.output = True
+        elif type(event) is PartEnd:
+            watch.output = True
+            self._parts.append(event.part)
+            sealed = self._seal_part(event.part)
+            return event if sealed is event.part else PartEnd(event.index, sealed)
+        elif type(event) is ResponseStart:
+            self._start = event
+            watch.model = event.model or watch.model
+        elif type(event) is ResponseEnd:
+            self._end = event
+            self._over = watch.output = watch.ended = True
+            watch.usage = event.usage
+            watch.finish = event.finish_reason.raw or event.finish_reason.kind.value
+        elif type(event) is StreamError:
+            self._over = True
+            watch.error = event.error
+            watch.usage = event.usage or watch.usage
+        return event
+
+
+class Passthrough:
+    """Between two that speak one protocol: bytes pass untouched while a watcher listens.
+
+    Only where the upstream ends without a terminal of its protocol do we add one, an error (reliability F5,
+    pitfall 53); JSON where a stream was asked for is re-streamed (pitfall 50). `request` needs no more than its model.
+    """
+
+    def __init__(self, client: Codec, request: Request, *, quirks: Quirks, response_id: str, now: int) -> None:
+        self._watcher = client.stream_watcher()
+        self.watch = self._watcher.watch
+        self.truncated = False  # the recorded bytes are not all
+        self._codec = client
+        self._quirks = quirks
+        self._new_encoder: Callable[[], StreamEncoder] = lambda: client.stream_encoder(request, response_id, now)
+        self._recorded = bytearray()
+        self._tail = b""  # the last bytes that went to the client
+        self._sniffed = False
+        self._json: bytearray | None = None
+        self._over = False  # our own terminal has been sent
+
+    def feed(self, data: bytes) -> bytes:
+        """See `Relay`. What follows the upstream's own terminal still passes."""
+        if self._over:
+            return b""
+        self._record(data)
+        if not self._sniffed and (streamed := is_stream(data)) is not None:
+            self._sniffed = True
+            self._json = None if streamed else bytearray()
+        if self._json is None:
+            self._watcher.feed(data)
+            self._tail = data[-4:] if len(data) > 3 else (self._tail + data)[-4:]
+            return data
+        self._json += data
+        return self.fail(_TOO_LARGE) if len(self._json) > MAX_BODY else b""
+
+    def close(self) -> bytes:
+        """See `Relay`."""
+        if self._over or self.watch.ended:
+            return b""
+        if self._json is not None:
+            return self._restream(_events(self._codec, bytes(self._json), self._quirks))
+        return self.fail(self.watch.error or _CUT)
+
+    def fail(self, error: APIError) -> bytes:
+        """See `Relay`. Ends an event that was cut before it adds its own."""
+        if self._over or self.watch.ended:
+            return b""
+        self._over = True
+        self.watch.error = self.watch.error or error
+        complete = not self._tail or self._tail.endswith((b"\n\n", b"\r\n\r\n", b"\r\r"))
+        return (b"" if complete else b"\n\n") + self._new_encoder().encode([StreamError(error, self.watch.usage)])
+
+    def keepalive(self) -> bytes:
+        """See `Relay`. Never inside an event."""
+        complete = not self._tail or self._tail.endswith((b"\n\n", b"\r\n\r\n", b"\r\r"))
+        return self._new_encoder().keepalive() if complete and not self._over and not self.watch.ended else b""
+
+    def body(self) -> Body | None:
+        """See `Relay`. At most RECORDED bytes; `truncated` tells."""
+        return Body("stream", bytes(self._recorded)) if self._recorded else None
+
+    def _record(self, data: bytes) -> None:
+        room = RECORDED - len(self._recorded)
+        if room >= len(data):
+            self._recorded += data
+        elif not self.truncated:
+            self._recorded += data[:room]
+            self.truncated = True
+
+    def _restream(self, events: list[StreamEvent]) -> bytes:
+        self._over = True
+        for event in events:
+            match event:
+                case ResponseStart(model=model):
+                    self.watch.model = model or None
+                case PartEnd():
+                    self.watch.output = True
+                case ResponseEnd(usage=usage, finish_reason=finish):
+                    self.watch.output = self.watch.ended = True
+                    self.watch.usage, self.watch.finish = usage, finish.raw or finish.kind.value
+                case StreamError(error=error):
+                    self.watch.error = error
+                case _:
+                    pass
+        return self._new_encoder().encode(events)
+
+
+def _events(upstream: Codec, body: bytes, quirks: Quirks) -> list[StreamEvent]:
+    """A whole answer as a stream."""
+    try:
+        return list(unfold(decode_body(upstream, body, quirks)))
+    except Failure as failure:
+        return [StreamError(failure.error)]

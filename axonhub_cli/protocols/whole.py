@@ -1,0 +1,99 @@
+"""Answers that arrive in one piece, for clients that do not stream and from upstreams that should have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from axonhub_cli.entities import Body
+from axonhub_cli.llm.content import Part
+from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
+from axonhub_cli.llm.fold import fold
+from axonhub_cli.llm.request import Request
+from axonhub_cli.llm.response import Response
+from axonhub_cli.protocols.base import Codec, Watch
+from axonhub_cli.protocols.compaction import compact_response
+from axonhub_cli.vendors import Quirks
+
+MAX_BODY = 64 * 1024 * 1024  # bytes of a whole answer
+
+
+class Whole(msgspec.Struct, frozen=True):
+    """One answer for a client that does not stream: its bytes, what routing wants to know, and what is recorded."""
+
+    data: bytes
+    watch: Watch
+    body: Body
+
+
+def whole(
+    client: Codec,
+    upstream: Codec,
+    request: Request,
+    data: bytes,
+    *,
+    quirks: Quirks,
+    seal_part: Callable[[Part], Part],
+    raw: bool = False,
+) -> Whole:
+    """The upstream's whole body as the client's. `raw`: both speak one protocol and JSON passes untouched.
+
+    A body that is a stream of events is folded (pitfall 50). Raises Failure for an error inside, HTML, or nothing
+    (pitfall 51).
+    """
+    streamed = not _is_json(data)
+    response = _folded(upstream, data, quirks) if streamed else decode_body(upstream, data, quirks)
+    watch = Watch(output=True, ended=True, usage=response.usage, model=response.model or None)
+    watch.finish = response.finish_reason.raw or response.finish_reason.kind.value
+    if raw and not streamed:
+        return Whole(data, watch, Body("stream", data))
+    if request.compaction:
+        response = compact_response(response)
+    sealed = replace(response, parts=tuple(seal_part(part) for part in response.parts))
+    answer = msgspec.json.encode(client.encode_response(sealed, request))
+    return Whole(answer, watch, response_body(response))
+
+
+def decode_body(upstream: Codec, data: bytes, quirks: Quirks) -> Response:
+    """A body that should be one JSON answer. Raises Failure with the error inside, whatever its shape."""
+    payload = _object(data)
+    if payload is None:
+        raise Failure(_not_an_answer(upstream, data))
+    return upstream.decode_response(payload, quirks)
+
+
+def response_body(response: Response) -> Body:
+    """The neutral answer as it is recorded."""
+    return Body("response", msgspec.json.encode(response))
+
+
+def is_stream(head: bytes) -> bool | None:
+    """Whether a body that begins like this is a stream of events; None while it is too early to tell (pitfall 50)."""
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return text[:1] not in (b"{", b"[", b"<") if text else None
+
+
+def _is_json(data: bytes) -> bool:
+    return is_stream(data[:64]) is not True
+
+
+def _folded(upstream: Codec, data: bytes, quirks: Quirks) -> Response:
+    decoder = upstream.stream_decoder(quirks)
+    return fold([*decoder.feed(data), *decoder.close()])
+
+
+def _object(data: bytes) -> dict[str, Any] | None:
+    try:
+        payload = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return payload if isinstance(payload, dict) else None
+
+
+def _not_an_answer(upstream: Codec, data: bytes) -> APIError:
+    """HTML, an empty body, a list: the codec may still find words in it; the status 200 it came with is no use."""
+    error = upstream.decode_error(502, {}, data)
+    return replace(error, kind=ErrorKind.BAD_GATEWAY, status=502, upstream=True)
