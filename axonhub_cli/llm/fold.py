@@ -42,7 +42,8 @@ def fold(events: Iterable[StreamEvent]) -> Response:
                 raise Failure(error)
             case PartStart() | PartDelta():
                 pass
-    raise Failure(APIError(ErrorKind.BAD_GATEWAY, "The upstream's stream ended before its answer did.", 502))
+    words = "The upstream's stream ended before its answer did."
+    raise Failure(APIError(ErrorKind.BAD_GATEWAY, words, 502, "stream_truncated", upstream=True))
 
 
 def unfold(response: Response) -> Iterator[StreamEvent]:
