@@ -1,0 +1,221 @@
+"""The neutral request -> a Responses request, for OpenAI itself or for servers that know less (pitfall 104).
+
+`Quirks.custom_tools` tells the two apart: who takes `custom` tools takes namespaces, tool_search, local_shell and
+items of OpenAI's own; for all others tools are flat functions and such items are told in plain words.
+"""
+
+from __future__ import annotations
+
+from axonhub_cli.llm.content import FunctionTool, HostedTool, Tool
+from axonhub_cli.llm.request import ChoiceMode, Request, ResponseFormat, ToolChoice
+from axonhub_cli.protocols.base import JSON, Encoded, Loss
+from axonhub_cli.protocols.openai_responses.fields import NAME
+from axonhub_cli.protocols.openai_responses.history import History
+from axonhub_cli.protocols.openai_responses.lower import lower_tool
+from axonhub_cli.protocols.openai_responses.tools import encode_choice, encode_tool, encode_tools, kind_of
+from axonhub_cli.protocols.tools import ToolNames, declared_name, flat_name
+from axonhub_cli.vendors import Quirks
+
+EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
+_REQUIRED = frozenset({"model", "input", "instructions", "stream", "tools", "tool_choice"})
+_NO_WORD = "Responses has no word for it"
+_LOSSES = ("top_k", "presence_penalty", "frequency_penalty", "seed", "stop")
+
+
+def encode_request(request: Request, quirks: Quirks) -> Encoded:
+    """The payload, and each thing that could not be said in it.
+
+    The conversation is always sent whole, with `store: false`, and encrypted reasoning is asked for:
+    nothing depends on state at the upstream.
+    """
+    losses: list[Loss] = []
+    native = dict(request.extras.get(NAME, {}))
+    history = History(request, quirks, losses)
+    payload: JSON = {"model": request.model}
+    items, instructions = history.encode()
+    if instructions:
+        payload["instructions"] = instructions
+    payload["input"] = items
+    _tools(payload, request, quirks, native, losses)
+    _settings(payload, request, quirks, native, losses)
+    payload |= {"store": False, "include": ["reasoning.encrypted_content"]}
+    if request.sampling.logprobs:
+        payload["include"] = [*payload["include"], "message.output_text.logprobs"]
+    payload |= native
+    for protocol, values in request.extras.items():
+        if protocol != NAME:
+            losses += [Loss(field, f"only {protocol} knows it") for field in values]
+    if request.stream:
+        payload["stream"] = True
+    return Encoded(_allowed(payload, quirks, losses), tuple(losses))
+
+
+def _allowed(payload: JSON, quirks: Quirks, losses: list[Loss]) -> JSON:
+    """Without the optional fields that this vendor refuses (pitfall 13)."""
+    if not quirks.fields:
+        return payload
+    kept = _REQUIRED | set(quirks.fields)
+    implied = {"store": False, "include": ["reasoning.encrypted_content"]}
+    for name, value in payload.items():
+        if name not in kept and implied.get(name) != value:
+            losses.append(Loss(name, "this vendor does not take it"))
+    return {name: value for name, value in payload.items() if name in kept}
+
+
+def _tools(payload: JSON, request: Request, quirks: Quirks, native: JSON, losses: list[Loss]) -> None:
+    choice, native_choice = request.tool_choice, native.pop("tool_choice", None)
+    if request.compaction and not quirks.custom_tools:
+        return  # a summary is wanted, no call
+    if quirks.custom_tools:
+        tools = [tool for tool in request.tools if _runs(tool, quirks, losses)]
+        items = encode_tools(tools, request.namespaces)
+        kinds = {declared_name(tool): kind_of(tool) for _, tool in ToolNames(request)}
+    else:
+        items = _flat_tools(request, quirks, losses)
+        kinds = {}
+        choice = _flat_choice(choice)
+    if items:
+        payload["tools"] = items
+    callable_elsewhere = quirks.custom_tools and any(True for _ in ToolNames(request))
+    if not items and not callable_elsewhere:
+        if choice is not None and choice.mode not in {ChoiceMode.AUTO, ChoiceMode.NONE}:
+            losses.append(Loss("tool_choice", "no tools are left to choose from"))  # pitfall 3
+        return
+    if native_choice is not None and quirks.custom_tools:
+        payload["tool_choice"] = native_choice
+    elif native_choice is not None:
+        losses.append(Loss("tool_choice", "it names a tool that only OpenAI runs"))
+    elif choice is not None:
+        payload["tool_choice"] = encode_choice(choice, kinds)
+    if request.parallel_tool_calls is not None:
+        if quirks.parallel_tool_calls:
+            payload["parallel_tool_calls"] = request.parallel_tool_calls
+        else:
+            losses.append(Loss("parallel_tool_calls", "this vendor does not take it"))
+
+
+def _runs(tool: Tool, quirks: Quirks, losses: list[Loss]) -> bool:
+    """Whether the vendor has this tool, as far as it is the vendor who runs it (pitfalls 110, 111)."""
+    if not isinstance(tool, HostedTool):
+        return True
+    if tool.protocol == NAME and (tool.kind in quirks.hosted_tools or "*" in quirks.hosted_tools):
+        return True
+    losses.append(Loss(f"tools.{tool.kind}", "this vendor does not run this tool"))
+    return False
+
+
+def _flat_tools(request: Request, quirks: Quirks, losses: list[Loss]) -> list[JSON]:
+    """Every tool declared anywhere, as a function under its flat name (pitfalls 21, 106, 108, 114)."""
+    namespaces = dict(request.namespaces)
+    items = []
+    for name, tool in ToolNames(request):
+        about = namespaces.pop(declared_name(tool)[0] or "", None)  # said once, at the first of its tools
+        items.append(_flat_tool(lower_tool(tool, name, about), tool, quirks, losses))
+    hosted = [tool for tool in request.declared_tools() if isinstance(tool, HostedTool)]
+    return items + [encode_tool(tool) for tool in hosted if _runs(tool, quirks, losses)]
+
+
+def _flat_tool(function: FunctionTool, tool: Tool, quirks: Quirks, losses: list[Loss]) -> JSON:
+    item: JSON = {"type": "function", "name": function.name}
+    if function.description is not None:
+        item["description"] = function.description
+    item["parameters"] = function.parameters
+    if quirks.strict_tools:
+        item["strict"] = bool(function.strict)  # the API's own default is true, unlike a client that says nothing
+    elif function.strict:
+        losses.append(Loss(f"tools.{function.name}.strict", "this vendor does not take it"))
+    extras = getattr(tool, "extras", {})
+    losses += [Loss(f"tools.{function.name}.{field}", "this vendor knows plain functions only") for field in extras]
+    return item
+
+
+def _flat_choice(choice: ToolChoice | None) -> ToolChoice | None:
+    if choice is None or not choice.names:
+        return choice
+    return ToolChoice(choice.mode, tuple((None, flat_name(*name)) for name in choice.names), choice.required)
+
+
+def _settings(payload: JSON, request: Request, quirks: Quirks, native: JSON, losses: list[Loss]) -> None:
+    sampling = request.sampling
+    values = {
+        "temperature": sampling.temperature,
+        "top_p": sampling.top_p,
+        "top_logprobs": sampling.top_logprobs,
+        "max_output_tokens": request.max_tokens or quirks.max_output_tokens,
+        "prompt_cache_key": request.cache_key,
+        "user": request.user,
+        "service_tier": request.service_tier,
+    }
+    payload |= {name: value for name, value in values.items() if value is not None}
+    losses += [Loss(name, _NO_WORD) for name in _LOSSES if getattr(sampling, name)]
+    if (sampling.count or 1) > 1:
+        losses.append(Loss("n", _NO_WORD))
+    if reasoning := _reasoning(request, quirks, native, losses):
+        payload["reasoning"] = reasoning
+    if text := _text(request, quirks, native, losses):
+        payload["text"] = text
+
+
+def _reasoning(request: Request, quirks: Quirks, native: JSON, losses: list[Loss]) -> JSON:
+    value: JSON = native.pop("reasoning", {})
+    if (reasoning := request.reasoning) is None:
+        return value
+    effort = reasoning.effort or _effort_of_budget(reasoning.budget)
+    if reasoning.budget is not None:
+        losses.append(Loss("reasoning.budget", f"Responses counts no thinking tokens; effort is {effort}"))
+    if effort is not None:
+        legal = clamp_effort(effort, quirks.efforts) if quirks.effort_style != "none" else None
+        if legal != effort:
+            losses.append(
+                Loss("reasoning.effort", f"{effort} becomes {legal}" if legal else "this vendor has no effort")
+            )
+        value = {**({"effort": legal} if legal else {}), **value}
+    return value | ({"summary": reasoning.summary} if reasoning.summary else {})
+
+
+def _effort_of_budget(budget: int | None) -> str | None:
+    if budget is None:
+        return None
+    steps = ((0, "none"), (2048, "low"), (8192, "medium"))
+    return next((effort for limit, effort in steps if budget <= limit), "high")
+
+
+def clamp_effort(effort: str, legal: tuple[str, ...]) -> str | None:
+    """The nearest effort not below that the vendor has, else its highest (pitfall 16). None where there is none,
+    or where the word is unknown."""
+    if effort in legal:
+        return effort
+    known = [word for word in EFFORTS if word in legal]
+    if effort not in EFFORTS or not known:
+        return None
+    rank = EFFORTS.index(effort)
+    return next((word for word in known if EFFORTS.index(word) >= rank), known[-1])
+
+
+def _text(request: Request, quirks: Quirks, native: JSON, losses: list[Loss]) -> JSON:
+    value: JSON = dict(native.pop("text", {}))
+    extra = value.pop("format", {})
+    if (form := request.format) is not None:
+        kind = _format_kind(form.kind, quirks)
+        if kind != form.kind:
+            losses.append(Loss("text.format", f"this vendor has no {form.kind}; it is asked for in words"))
+        if kind is not None:
+            value["format"] = _format(form, kind, extra)
+    if request.verbosity is not None:
+        value["verbosity"] = request.verbosity
+    return value
+
+
+def _format_kind(kind: str, quirks: Quirks) -> str | None:
+    """The best the vendor has: its own list ends at json_object, or has text alone."""
+    if kind == "text" or quirks.response_format in {"json_schema", kind}:
+        return kind
+    return "json_object" if quirks.response_format == "json_object" else None
+
+
+def _format(form: ResponseFormat, kind: str, extra: JSON) -> JSON:
+    if kind != "json_schema":
+        return {"type": kind, **extra}
+    described = {"schema": form.schema, "strict": form.strict, "description": form.description}
+    given = {name: value for name, value in described.items() if value is not None}
+    return {"type": kind, "name": form.name or "response", **given, **extra}
