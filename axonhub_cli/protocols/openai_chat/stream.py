@@ -15,6 +15,7 @@ from axonhub_cli.llm.events import ResponseEnd, ResponseStart, StreamError, Stre
 from axonhub_cli.llm.response import FinishKind, FinishReason, Usage
 from axonhub_cli.protocols.openai_chat.details import DetailReader
 from axonhub_cli.protocols.openai_chat.errors import broken, error_inside
+from axonhub_cli.protocols.openai_chat.hot import TextTemplate
 from axonhub_cli.protocols.openai_chat.think import ThinkSplitter
 from axonhub_cli.protocols.openai_chat.usage import decode_usage
 from axonhub_cli.protocols.openai_chat.wire import (
@@ -66,9 +67,11 @@ class ChatStreamDecoder:
         self._quirks = quirks
         self._out: list[StreamEvent] = []
         self._started = self._ended = self._done = False
+        self._mirrored = False  # reasoning comes in a field of its own: the blocks beside it only repeat it
         self._finish: str | None = None
         self._usage: Usage | None = None
         self._tier: str | None = None
+        self._hot = TextTemplate()
         self._body: bytearray | None = None  # an answer that is no stream
         self._sniffed = False
 
@@ -80,11 +83,14 @@ class ChatStreamDecoder:
             self._sniff(data)
         if self._body is not None:
             self._body += data
-            return self._fail(broken("The upstream's answer is too large.")) if len(self._body) > MAX_BODY else []
+            if len(self._body) > MAX_BODY:
+                self._fail(broken("The upstream's answer is too large."))
+            return self._drain()
         try:
             events = self._sse.feed(data)
         except SSETooLarge:
-            return self._fail(broken("The upstream sent an event that is too large."))
+            self._fail(broken("The upstream sent an event that is too large."))
+            return self._drain()
         for event in events:
             self._event(event)
             if self._ended:
@@ -101,7 +107,8 @@ class ChatStreamDecoder:
         try:
             rest = self._sse.close()
         except SSETooLarge:
-            return self._fail(broken("The upstream sent an event that is too large."))
+            self._fail(broken("The upstream sent an event that is too large."))
+            return self._drain()
         for event in rest:
             if not self._ended:
                 self._event(event, last=True)
@@ -117,9 +124,11 @@ class ChatStreamDecoder:
         try:
             chunk = convert(payload)
         except msgspec.ValidationError as problem:
-            return self._fail(broken(f"The upstream's answer cannot be read: {problem}."))
+            self._fail(broken(f"The upstream's answer cannot be read: {problem}."))
+            return self._drain()
         if chunk.error is None and not chunk.choices:
-            return self._fail(error_inside(msgspec.json.encode(payload)))
+            self._fail(error_inside(msgspec.json.encode(payload)))
+            return self._drain()
         self._chunk(chunk, b"")
         if not self._ended:
             self._end()
@@ -143,6 +152,12 @@ class ChatStreamDecoder:
 
     def _event(self, event: Event, *, last: bool = False) -> None:
         data = event.data
+        if (text := self._hot.text(data)) is not None:
+            if self._hot.field == "content":
+                self._writer.text(text)
+            else:
+                self._writer.reasoning(text)
+            return
         if data == b"[DONE]":
             self._done = True
             self._end()
@@ -158,6 +173,8 @@ class ChatStreamDecoder:
             self._fail(error_inside(data))
             return
         self._chunk(chunk, data)
+        if self._hot.wanted:
+            self._learn(chunk, data)
 
     def _odd(self, data: bytes, last: bool) -> WireChunk | None:
         """A chunk that is not as it should be; None once it has been dealt with."""
@@ -227,6 +244,20 @@ class ChatStreamDecoder:
         if choice.usage is not None:
             self._usage = decode_usage(choice.usage) or self._usage
 
+    def _learn(self, chunk: WireChunk, data: bytes) -> None:
+        """See `hot`: nothing but one text may be in the chunk."""
+        if self._think is not None or self._finish or self._details.pending or not chunk.choices:
+            return
+        choice = chunk.choices[0]
+        plain = WireChunk(chunk.id, chunk.model, chunk.created, chunk.choices)
+        delta = choice.delta
+        if delta is None or chunk != plain or choice != WireChoice(choice.index, delta) or len(chunk.choices) > 1:
+            return
+        if isinstance(delta.content, str) and delta.content and delta == WireDelta(delta.content):
+            self._hot.learn(data, "content", delta.content)
+        elif delta.reasoning_content and delta == WireDelta(delta.content or None, delta.reasoning_content):
+            self._hot.learn(data, "reasoning_content", delta.reasoning_content)
+
     def _delta(self, delta: WireDelta) -> None:
         if delta.reasoning_content or delta.reasoning or delta.reasoning_details:
             self._reason(delta)
@@ -259,7 +290,8 @@ class ChatStreamDecoder:
         told = self._details.read(delta.reasoning_details) if delta.reasoning_details else ""
         if not isinstance(text, str):
             text = _joined(text)
-        if text or told:
+        self._mirrored = self._mirrored or bool(text)
+        if text or (told and not self._mirrored):
             self._writer.reasoning(text or told)
 
     def _split(self, pieces: list[tuple[bool, str]]) -> None:
@@ -312,11 +344,11 @@ class ChatStreamDecoder:
             kind = FinishKind.STOP
         return FinishReason(kind, self._finish)
 
-    def _fail(self, error: APIError) -> list[StreamEvent]:
-        self._out += self._writer.drain()
+    def _fail(self, error: APIError) -> None:
+        if self._started:
+            self._out += self._writer.drain()
         self._out.append(StreamError(error, self._usage))
         self._ended = True
-        return self._drain()
 
     def _drain(self) -> list[StreamEvent]:
         if not self._ended and self._started:
