@@ -1,0 +1,112 @@
+"""What a request cost. Unknown is None, never 0."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from functools import lru_cache
+
+from msgspec import Struct
+
+from axonhub_cli.llm.response import Usage
+
+# Where a channel type's prices are in genai-prices; a type that is not here is looked up by the model's name alone.
+_PROVIDERS = {
+    "openai": "openai",
+    "deepseek": "deepseek",
+    "moonshot": "moonshotai",
+    "zhipu": "zhipuai",
+    "zai": "zai",
+    "minimax": "minimax",
+    "openrouter": "openrouter",
+    "xai": "x-ai",
+    "groq": "groq",
+    "mistral": "mistral",
+    "anthropic": "anthropic",
+    "gemini": "google",
+}
+# A model's maker does not set the price where somebody else, or nobody, bills for it.
+_UNPRICED = {"demo", "ollama", "lmstudio", "vllm", "openai-compatible"}
+
+
+class Price(Struct, frozen=True):
+    """A channel's own price in USD per million tokens; `cached` None: as `input`."""
+
+    input: float
+    output: float
+    cached: float | None = None
+
+
+def cost_usd(model: str, channel_type: str, usage: Usage | None, options: Mapping[str, str] = {}) -> float | None:
+    """The cost in USD of one answer of the upstream's `model`.
+
+    `options` are the channel's: `price_input`, `price_output` and `price_cached`, USD per million tokens, go
+    before the table of genai-prices. None where price or counts are unknown.
+    """
+    if usage is None or usage.input is None or usage.output is None:
+        return None
+    if own := own_price(options):
+        return _own_cost(own, usage, usage.input, usage.output)
+    if channel_type in _UNPRICED:
+        return None
+    return _table_cost(model, _PROVIDERS.get(channel_type), usage)
+
+
+def own_price(options: Mapping[str, str]) -> Price | None:
+    """The price among a channel's options; None where input or output is missing or no number from 0."""
+    rates = {name: _rate(options.get(f"price_{name}")) for name in ("input", "output", "cached")}
+    if rates["input"] is None or rates["output"] is None:
+        return None
+    return Price(rates["input"], rates["output"], rates["cached"])
+
+
+def _rate(text: str | None) -> float | None:
+    try:
+        rate = float(text) if text is not None else math.nan
+    except ValueError:
+        return None
+    return rate if rate >= 0 and math.isfinite(rate) else None
+
+
+def _own_cost(price: Price, usage: Usage, given: int, taken: int) -> float:
+    cached = min(usage.cached or 0, given)
+    rate = price.input if price.cached is None else price.cached
+    return ((given - cached) * price.input + cached * rate + taken * price.output) / 1e6
+
+
+def _table_cost(model: str, provider: str | None, usage: Usage) -> float | None:
+    found = _find(model, provider)
+    if found is None or usage.input is None:
+        return None
+    # Imported here: it takes a quarter of a second, and only servers compute costs.
+    from genai_prices import Usage as Counts
+    from genai_prices import calc_price
+
+    cached = min(usage.cached or 0, usage.input)
+    counts = Counts(
+        input_tokens=usage.input,
+        cache_read_tokens=cached or None,
+        cache_write_tokens=min(usage.cache_written or 0, usage.input - cached) or None,
+        output_tokens=usage.output,
+    )
+    try:
+        return float(calc_price(counts, model_ref=found[1], provider_id=found[0]).total_price)
+    except (LookupError, ValueError):
+        return None
+
+
+@lru_cache(maxsize=1024)
+def _find(model: str, provider: str | None) -> tuple[str | None, str] | None:
+    """(provider, name) under which the table knows the model."""
+    from genai_prices import Usage as Counts
+    from genai_prices import calc_price
+
+    plain = model.rsplit("/", 1)[-1]
+    names = dict.fromkeys((model, plain, model.upper(), plain.upper(), model.lower(), plain.lower()))
+    for name in names:
+        try:
+            calc_price(Counts(input_tokens=1, output_tokens=1), model_ref=name, provider_id=provider)
+        except (LookupError, ValueError):
+            continue
+        return provider, name
+    return None

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from axonhub_cli.llm.response import Usage
+from axonhub_cli.pricing import cost_usd
+
+USAGE = Usage(input=300_000, cached=200_000, output=2_000)
+OWN = {"price_input": "2", "price_output": "10", "price_cached": "0.5"}
+
+
+def test_the_table_knows_cached_tokens_and_tiers() -> None:
+    # 100k at 1.25, 200k cached at 0.125, 2k at 10 USD per million
+    assert cost_usd("gpt-5", "openai", USAGE) == pytest.approx(0.170)
+    # above 200k input every token has the price of the long context
+    assert cost_usd("claude-sonnet-4-5", "anthropic", USAGE) == pytest.approx(0.765)
+
+
+@pytest.mark.parametrize(
+    ("model", "kind"),
+    [
+        ("deepseek-chat", "deepseek"),
+        ("kimi-k2-thinking", "moonshot"),
+        ("glm-4.6", "zai"),
+        ("MiniMax-M2", "minimax"),
+        ("deepseek/deepseek-chat", "openrouter"),
+        ("gpt-5", "anthropic-proxy-of-somebody"),
+    ],
+)
+def test_models_of_many_makers_have_a_price(model: str, kind: str) -> None:
+    cost = cost_usd(model, kind, USAGE)
+    assert cost is not None and 0 < cost < 10
+
+
+@pytest.mark.parametrize(
+    ("model", "kind", "usage"),
+    [
+        ("no-such-model", "openai", USAGE),
+        ("no-such-model", "somebody", USAGE),
+        ("", "openai", USAGE),
+        ("gpt-5", "openai", None),
+        ("gpt-5", "openai", Usage(input=5)),
+        ("gpt-5", "openai", Usage(output=5)),
+        ("gpt-5", "ollama", USAGE),
+        ("demo", "demo", USAGE),
+    ],
+)
+def test_unknown_is_none_and_never_zero(model: str, kind: str, usage: Usage | None) -> None:
+    assert cost_usd(model, kind, usage) is None
+
+
+def test_a_channels_own_price_wins() -> None:
+    assert cost_usd("gpt-5", "openai", USAGE, OWN) == pytest.approx(0.2 + 0.1 + 0.02)
+    assert cost_usd("anything", "vllm", USAGE, OWN) == pytest.approx(0.32)
+    uncached = {"price_input": "2", "price_output": "10"}
+    assert cost_usd("anything", "vllm", USAGE, uncached) == pytest.approx(0.62)
+    assert cost_usd("x", "vllm", USAGE, {"price_input": "0", "price_output": "0"}) == 0.0
+
+
+@pytest.mark.parametrize("bad", [{"price_input": "1"}, {**OWN, "price_input": "x"}, {**OWN, "price_output": "-1"}])
+def test_half_a_price_is_none(bad: dict[str, str]) -> None:
+    assert cost_usd("anything", "vllm", USAGE, bad) is None
+
+
+def test_counts_that_do_not_add_up_cost_something_sane() -> None:
+    cost = cost_usd("gpt-5", "openai", Usage(input=10, cached=100, cache_written=50, output=1))
+    assert cost is not None and cost > 0
+
+
+def test_prices_load_only_when_needed() -> None:
+    code = "import sys, axonhub_cli.pricing; sys.exit('genai_prices' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
