@@ -17,6 +17,7 @@ _NOTABLE = re.compile(
     rb'"type"\s*:\s*"(?:response\.(?:created|completed|incomplete|failed|done)|error)"|"error"\s*:\s*\{'
 )
 _FINISHED = {"response.completed": "completed", "response.done": "completed", "response.failed": "failed"}
+_NOTHING = msgspec.Raw(b"null")
 _KEEP = 16 * 1024 * 1024  # bytes of a line that is not complete
 
 
@@ -26,14 +27,14 @@ class _Details(Struct):
 
 class _Response(Struct):
     model: str | None = None
-    usage: msgspec.Raw | None = None
+    usage: msgspec.Raw = _NOTHING  # a union with Raw would refuse every object
     incomplete_details: _Details | None = None
 
 
 class _Event(Struct):
     type: str = ""
     response: _Response | None = None
-    error: msgspec.Raw | None = None
+    error: msgspec.Raw = _NOTHING
 
 
 _decode = msgspec.json.Decoder(_Event).decode
@@ -89,7 +90,7 @@ class StreamWatcher:
         watch, response = self.watch, event.response
         if response is not None and response.model:
             watch.model = response.model
-        if event.type == "error" or (not event.type and event.error is not None):
+        if event.type == "error" or (not event.type and bytes(event.error) != b"null"):
             watch.error = error_in(data)
             return
         if event.type not in _FINISHED and event.type != "response.incomplete":
@@ -98,7 +99,7 @@ class StreamWatcher:
         watch.output = watch.output or event.type != "response.failed"
         watch.finish = _FINISHED.get(event.type)
         if response is not None:
-            watch.usage = decode_usage(msgspec.json.decode(response.usage)) if response.usage else None
+            watch.usage = decode_usage(msgspec.json.decode(response.usage))
             if event.type == "response.incomplete":
                 watch.finish = (response.incomplete_details or _Details()).reason or "incomplete"
         if event.type == "response.failed":
