@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -42,9 +43,10 @@ def run(
 
 
 def start(
-    command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, **streams: object
+    command: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path, **streams: Any
 ) -> subprocess.Popen[bytes]:
-    return subprocess.Popen([str(word) for word in command], env=dict(env), cwd=cwd, start_new_session=True, **streams)  # type: ignore[call-overload,no-any-return]
+    words = [str(word) for word in command]
+    return subprocess.Popen(words, env=dict(env), cwd=cwd, start_new_session=True, **streams)
 
 
 def kill(process: subprocess.Popen[bytes], how: signal.Signals = signal.SIGKILL) -> None:
