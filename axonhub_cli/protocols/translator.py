@@ -193,7 +193,7 @@ class Passthrough:
 
     def close(self) -> bytes:
         """See `Relay`."""
-        if self._over or self.watch.ended:
+        if self._done():
             return b""
         if self._json is not None:
             return self._restream(_events(self._codec, bytes(self._json), self._quirks))
@@ -201,21 +201,37 @@ class Passthrough:
 
     def fail(self, error: APIError) -> bytes:
         """See `Relay`. Ends an event that was cut before it adds its own."""
-        if self._over or self.watch.ended:
+        if self._done():
             return b""
         self._over = True
+        before = b""
+        if not self._between_events():
+            before = b"\n\n"
+            self._watcher.feed(before)
+            if self._said_all():  # only the terminal's blank line was missing
+                return before
         self.watch.error = self.watch.error or error
-        complete = not self._tail or self._tail.endswith((b"\n\n", b"\r\n\r\n", b"\r\r"))
-        return (b"" if complete else b"\n\n") + self._new_encoder().encode([StreamError(error, self.watch.usage)])
+        return before + self._new_encoder().encode([StreamError(error, self.watch.usage)])
 
     def keepalive(self) -> bytes:
         """See `Relay`. Never inside an event."""
-        complete = not self._tail or self._tail.endswith((b"\n\n", b"\r\n\r\n", b"\r\r"))
-        return self._new_encoder().keepalive() if complete and not self._over and not self.watch.ended else b""
+        quiet = self._over or self.watch.ended or not self._between_events()
+        return b"" if quiet else self._new_encoder().keepalive()
 
     def body(self) -> Body | None:
         """See `Relay`. At most RECORDED bytes; `truncated` tells."""
         return Body("stream", bytes(self._recorded)) if self._recorded else None
+
+    def _done(self) -> bool:
+        return self._over or self._said_all()
+
+    def _said_all(self) -> bool:
+        """Whether nothing of the answer is missing, though a closing event may be: Chat's [DONE] (pitfall 37)."""
+        self.watch.ended = self.watch.ended or self.watch.finish is not None
+        return self.watch.ended
+
+    def _between_events(self) -> bool:
+        return not self._tail or self._tail.endswith((b"\n\n", b"\r\n\r\n", b"\r\r"))
 
     def _record(self, data: bytes) -> None:
         room = RECORDED - len(self._recorded)

@@ -206,10 +206,10 @@ class ChatStreamDecoder:
             for choice in choices:
                 if not choice.index:  # only the first of several answers
                     self._choice(choice)
-        if chunk.usage is not None or chunk.x_groq is not None or chunk.timings is not None:
-            self._count(chunk)
         if chunk.service_tier is not None:
             self._tier = chunk.service_tier
+        if chunk.usage is not None or chunk.x_groq is not None or chunk.timings is not None:
+            self._count(chunk)  # which may be the end
 
     def _refused(self, chunk: WireChunk) -> bool:
         if chunk.base_resp:
