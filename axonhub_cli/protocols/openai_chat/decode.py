@@ -193,4 +193,6 @@ def _tool_choice(payload: JSON) -> ToolChoice | None:
 def _chosen(form: Mapping[str, Any], path: str) -> tuple[None, str]:
     kind = read.text(form, "type", path) or "function"
     inner = read.mapping(form, kind, path)
-    return None, read.required(form if inner is None else inner, "name", path + (f"{kind}." if inner else ""))
+    return None, read.required(
+        form if inner is None else inner, "name", path + (f"{kind}." if inner is not None else "")
+    )

@@ -72,7 +72,8 @@ class _Reader:
         word = read.required(entry, "role", path)
         role = _ROLES.get(word)
         if role is None:
-            raise invalid(f"Invalid value: '{word}'. Supported values are: {', '.join(_ROLES)}.", path + "role")
+            known = ", ".join(_ROLES)
+            raise invalid(f"Invalid value for '{path}role': '{word}'. Supported are: {known}.", path + "role")
         extras = read.rest(entry, _OWN.get(role, _COMMON))
         content = _content(entry.get("content"), path + "content", extras)
         name = read.text(entry, "name", path)
