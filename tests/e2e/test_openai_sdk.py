@@ -118,8 +118,6 @@ def test_responses_tool_loop(up: Set, streamed: bool) -> None:
 def test_responses_custom_tool(up: Set) -> None:
     up.provider.then(Custom("run", "print(1)\n", lowered='{"input": "print(1)\\n"}'))
     tool: Any = {"type": "custom", "name": "run", "description": "Runs."}
-    if up.name == "chat":
-        pytest.xfail("the Chat fake answers with functions only")
     with up.client.responses.stream(model=up.model, input="run", tools=[tool]) as stream:
         (call,) = stream.until_done().get_final_response().output
     assert call.type == "custom_tool_call"

@@ -28,7 +28,12 @@ class ChatRequest:
 
     @property
     def tools(self) -> list[str]:
-        return [tool["function"]["name"] for tool in self.body.get("tools", ()) if tool["type"] == "function"]
+        return [tool[tool["type"]]["name"] for tool in self.body.get("tools", ())]
+
+    @property
+    def freeform(self) -> list[str]:
+        """The tools that take text instead of arguments."""
+        return [tool["custom"]["name"] for tool in self.body.get("tools", ()) if tool["type"] == "custom"]
 
     def tool(self, name: str) -> JSON:
         return next(tool["function"] for tool in self.body["tools"] if tool["function"]["name"] == name)
@@ -125,7 +130,10 @@ class ChatProvider(Provider):
             assert name in request.tools, f"{name} is called but not offered; there are {request.tools}"
             call_id = f"call_00_{next(self._numbers):06d}"
             self._thoughts[call_id] = _thought(reply) if self.dialect.reasoning else ""
-            made.append({"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}})
+            if isinstance(part, Custom) and name in request.freeform:
+                made.append({"id": call_id, "type": "custom", "custom": {"name": name, "input": part.text}})
+            else:
+                made.append({"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}})
         return made
 
 
@@ -142,14 +150,15 @@ def _as_function(part: Call | Custom | Search) -> tuple[str, str]:
 def _call_deltas(calls: list[JSON]) -> list[JSON]:
     """The heads of all calls, then pieces of their arguments in turn, as parallel calls really interleave."""
     deltas = []
-    for index, call in enumerate(calls):
-        head = {**call, "index": index, "function": {"name": call["function"]["name"], "arguments": ""}}
-        deltas.append({"tool_calls": [head]})
-    texts = [pieces(call["function"]["arguments"]) for call in calls]
+    kinds = [(call["type"], "input" if call["type"] == "custom" else "arguments") for call in calls]
+    for index, (call, (kind, field)) in enumerate(zip(calls, kinds, strict=True)):
+        deltas.append({"tool_calls": [{**call, "index": index, kind: {"name": call[kind]["name"], field: ""}}]})
+    texts = [pieces(call[kind][field]) for call, (kind, field) in zip(calls, kinds, strict=True)]
     for row in itertools.zip_longest(*texts):
         for index, piece in enumerate(row):
             if piece is not None:
-                deltas.append({"tool_calls": [{"index": index, "function": {"arguments": piece}}]})
+                kind, field = kinds[index]
+                deltas.append({"tool_calls": [{"index": index, kind: {field: piece}}]})
     return deltas
 
 
