@@ -7,7 +7,7 @@ items of OpenAI's own; for all others tools are flat functions and such items ar
 from __future__ import annotations
 
 from axonhub_cli.llm.content import FunctionTool, HostedTool, Tool
-from axonhub_cli.llm.request import ChoiceMode, Request, ResponseFormat, ToolChoice
+from axonhub_cli.llm.request import Request, ResponseFormat, ToolChoice
 from axonhub_cli.protocols.base import JSON, Encoded, Loss
 from axonhub_cli.protocols.openai_responses.fields import NAME
 from axonhub_cli.protocols.openai_responses.history import History
@@ -19,14 +19,14 @@ from axonhub_cli.vendors import Quirks
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
 _REQUIRED = frozenset({"model", "input", "instructions", "stream", "tools", "tool_choice"})
 _NO_WORD = "Responses has no word for it"
-_LOSSES = ("top_k", "presence_penalty", "frequency_penalty", "seed", "stop")
+_LOSSES = ("top_k", "presence_penalty", "frequency_penalty", "seed")
 
 
 def encode_request(request: Request, quirks: Quirks) -> Encoded:
     """The payload, and each thing that could not be said in it.
 
-    The conversation is always sent whole, with `store: false`, and encrypted reasoning is asked for:
-    nothing depends on state at the upstream.
+    For clients of other protocols nothing is stored, and encrypted reasoning is asked for: the conversation is sent
+    whole every time. A Responses client's own words on both are passed on.
     """
     losses: list[Loss] = []
     native = dict(request.extras.get(NAME, {}))
@@ -38,9 +38,10 @@ def encode_request(request: Request, quirks: Quirks) -> Encoded:
     payload["input"] = items
     _tools(payload, request, quirks, native, losses)
     _settings(payload, request, quirks, native, losses)
-    payload |= {"store": False, "include": ["reasoning.encrypted_content"]}
+    if NAME not in request.extras:
+        payload |= {"store": False, "include": ["reasoning.encrypted_content"]}
     if request.sampling.logprobs:
-        payload["include"] = [*payload["include"], "message.output_text.logprobs"]
+        payload["include"] = [*payload.get("include", ()), "message.output_text.logprobs"]
     payload |= native
     for protocol, values in request.extras.items():
         if protocol != NAME:
@@ -65,7 +66,8 @@ def _allowed(payload: JSON, quirks: Quirks, losses: list[Loss]) -> JSON:
 def _tools(payload: JSON, request: Request, quirks: Quirks, native: JSON, losses: list[Loss]) -> None:
     choice, native_choice = request.tool_choice, native.pop("tool_choice", None)
     if request.compaction and not quirks.custom_tools:
-        return  # a summary is wanted, no call
+        losses.append(Loss("tools", "a summary is wanted, no call"))
+        return
     if quirks.custom_tools:
         tools = [tool for tool in request.tools if _runs(tool, quirks, losses)]
         items = encode_tools(tools, request.namespaces)
@@ -76,10 +78,9 @@ def _tools(payload: JSON, request: Request, quirks: Quirks, native: JSON, losses
         choice = _flat_choice(choice)
     if items:
         payload["tools"] = items
-    callable_elsewhere = quirks.custom_tools and any(True for _ in ToolNames(request))
-    if not items and not callable_elsewhere:
-        if choice is not None and choice.mode not in {ChoiceMode.AUTO, ChoiceMode.NONE}:
-            losses.append(Loss("tool_choice", "no tools are left to choose from"))  # pitfall 3
+    if not items and not quirks.custom_tools:  # pitfall 3
+        given = {"tool_choice": choice or native_choice, "parallel_tool_calls": request.parallel_tool_calls}
+        losses += [Loss(name, "no tools are left") for name, value in given.items() if value is not None]
         return
     if native_choice is not None and quirks.custom_tools:
         payload["tool_choice"] = native_choice
@@ -147,9 +148,10 @@ def _settings(payload: JSON, request: Request, quirks: Quirks, native: JSON, los
         "service_tier": request.service_tier,
     }
     payload |= {name: value for name, value in values.items() if value is not None}
-    losses += [Loss(name, _NO_WORD) for name in _LOSSES if getattr(sampling, name)]
-    if (sampling.count or 1) > 1:
-        losses.append(Loss("n", _NO_WORD))
+    losses += [Loss(name, _NO_WORD) for name in _LOSSES if getattr(sampling, name) is not None]
+    losses += [Loss(f"stop[{index}]", _NO_WORD) for index in range(len(sampling.stop))]
+    if sampling.count is not None:
+        losses.append(Loss("n", "Responses gives one answer"))
     if reasoning := _reasoning(request, quirks, native, losses):
         payload["reasoning"] = reasoning
     if text := _text(request, quirks, native, losses):

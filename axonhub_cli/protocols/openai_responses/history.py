@@ -67,7 +67,8 @@ class History:
 
     def _is_instruction(self, message: Message, index: int) -> bool:
         merged = self._quirks.merge_system and message.role in {Role.SYSTEM, Role.DEVELOPER}
-        plain = all(isinstance(part, TextPart) for part in message.parts) and message.parts
+        plain = any(isinstance(part, TextPart) and part.text for part in message.parts)
+        plain = plain and all(isinstance(part, TextPart) for part in message.parts)
         first = index == 0 and message.role is Role.SYSTEM and len(message.parts) == 1 and message.id is None
         if not plain or not (merged or (first and not message.extras)):
             return False

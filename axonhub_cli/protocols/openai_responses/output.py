@@ -21,6 +21,7 @@ from axonhub_cli.llm.content import (
     Part,
     ReasoningPart,
     RefusalPart,
+    SearchTool,
     TextPart,
     ToolCallPart,
     ToolKind,
@@ -73,9 +74,14 @@ class Names:
         return f"{prefix}_{self._base}_{index}"
 
     def call(self, part: ToolCallPart, index: int) -> Call | APIError:
-        """The declaration behind a call; an error that names the tool where there is none (pitfall 48)."""
+        """The declaration behind a call; an error that names the tool where there is none (pitfall 48).
+        A request that declares no tools at all has nothing to compare with: the call stays as it came."""
         if self._tools is None:
             self._tools = ToolNames(self._request)
+        call_id = part.call_id or f"call_{self._base}_{index}"  # pitfall 39
+        if not len(self._tools):
+            id = self.item_id(_PREFIXES[part.kind], index, part.id)
+            return Call(id, call_id, part.kind, part.name, part.namespace)
         tool = self._tools.find(part.name, part.namespace)
         if tool is None:
             full_name = f"{part.namespace}.{part.name}" if part.namespace else part.name
@@ -85,11 +91,11 @@ class Names:
         kind = kind_of(tool)
         return Call(
             self.item_id(_PREFIXES[kind], index, part.id),
-            part.call_id or f"call_{self._base}_{index}",  # pitfall 39
+            call_id,
             kind,
             name,
             namespace,
-            tool.parameters if isinstance(tool, FunctionTool) else None,
+            tool.parameters if isinstance(tool, (FunctionTool, SearchTool)) else None,
             isinstance(tool, CustomTool) and part.kind is not ToolKind.CUSTOM,
         )
 

@@ -75,7 +75,7 @@ def decode_request(payload: JSON) -> Request:
         user=fields.text(payload, "user"),
         service_tier=fields.text(payload, "service_tier"),
         compaction=compaction,
-        extras={NAME: extras} if extras else {},
+        extras={NAME: extras},  # even where it is empty: it says whose words the request is in
     )
 
 

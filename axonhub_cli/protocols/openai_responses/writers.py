@@ -207,7 +207,7 @@ class CallWriter:
         self._sink, self._index, self._call = sink, index, call
         self._at: JSON = {"item_id": call.id, "output_index": index}
         self._unwrap = InputStream(call.name) if call.wrapped else None
-        self._text = ""
+        self._text = self._shown = ""
         sink.emit("response.output_item.added", output_index=index, item=call_item(call, "", "in_progress"))
         self._first = sink.sequence
         names = {ToolKind.FUNCTION: "function_call_arguments", ToolKind.CUSTOM: "custom_tool_call_input"}
@@ -218,6 +218,7 @@ class CallWriter:
 
     def delta(self, event: PartDelta) -> None:
         if self._unwrap is not None and (text := self._unwrap.feed(event.text)):
+            self._shown += text
             self._sink.delta(self._head, text, self._tail)
 
     def end(self, part: Part) -> JSON | None:
@@ -231,8 +232,11 @@ class CallWriter:
         """The call as it is, broken or not; it was the model's own doing (wire.md M, against pitfall 46)."""
         sink = self._sink
         if self._kind:
-            if sink.sequence == self._first and self._text:
-                sink.delta(self._head, self._text, self._tail)
+            rest = self._text if sink.sequence == self._first else ""
+            if self._unwrap is not None and self._text.startswith(self._shown):
+                rest = self._text[len(self._shown) :]
+            if rest:
+                sink.delta(self._head, rest, self._tail)
             name = "input" if self._call.kind is ToolKind.CUSTOM else "arguments"
             sink.emit(f"response.{self._kind}.done", **self._at, **{name: self._text})
         item = call_item(self._call, self._text, "completed")
