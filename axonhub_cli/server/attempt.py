@@ -1,0 +1,188 @@
+"""One upstream call and what it brings the client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from time import time
+
+from axonhub_cli.entities import Body
+from axonhub_cli.llm.errors import APIError, Failure
+from axonhub_cli.protocols.base import Watch
+from axonhub_cli.protocols.translator import Relay, Whole
+from axonhub_cli.routing.commit_gate import CommitGate
+from axonhub_cli.server import faults
+from axonhub_cli.server.asked import Asked
+from axonhub_cli.server.calls import Prepared
+from axonhub_cli.server.client import Client
+from axonhub_cli.server.journal import Journal
+from axonhub_cli.server.limits import Limits
+from axonhub_cli.server.upstream import Outgoing, Reply
+from axonhub_cli.server.watchdog import Watchdog
+
+Send = Callable[[Outgoing], Awaitable[Reply]]
+
+_SILENT = "The upstream sent nothing for too long."
+_NO_OUTPUT = "The upstream accepted the request and then sent no output in time."
+# What a client may learn of the upstream's own headers, where nothing was translated.
+_SHOWN_PREFIX = "x-ratelimit-"
+
+
+class Attempt:
+    """Runs once. `error` is set where the answer broke after the client had seen some of it."""
+
+    def __init__(
+        self,
+        asked: Asked,
+        prepared: Prepared,
+        *,
+        client: Client,
+        watchdog: Watchdog,
+        journal: Journal,
+        limits: Limits,
+    ) -> None:
+        self._asked, self._prepared, self._client = asked, prepared, client
+        self._watchdog, self._journal, self._limits = watchdog, journal, limits
+        self._reply: Reply | None = None
+        self._relay: Relay | None = None
+        self._gate: CommitGate | None = None
+        self.error: APIError | None = None
+
+    @property
+    def committed(self) -> bool:
+        """The client has seen output: too late for another channel."""
+        return self._gate is not None and self._gate.committed
+
+    @property
+    def watch(self) -> Watch | None:
+        """What is known of a stream so far."""
+        return self._relay.watch if self._relay else None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """For the client, whatever the upstream says."""
+        translated = not self._prepared.raw and self._asked.codec.name == "openai_responses"
+        # Codex estimates its context anew from our envelopes unless told that reasoning is counted (pitfall 134).
+        return {"x-reasoning-included": "true"} if translated else {}
+
+    def fail(self, error: APIError) -> bytes:
+        """An error event that fits what the relay has said so far."""
+        return self._relay.fail(error) if self._relay else b""
+
+    def body(self) -> Body | None:
+        """What a stream has said so far, for the recorder."""
+        return self._relay.body() if self._relay else None
+
+    def silent(self) -> None:
+        """The upstream's time is up: the waiting read fails."""
+        if self._reply is not None:
+            self._reply.interrupt(faults.slow(_SILENT if self.committed else _NO_OUTPUT))
+
+    def keepalive(self) -> bytes:
+        """From the relay, once it speaks to the client."""
+        return self._relay.keepalive() if self._relay is not None and self.committed else b""
+
+    async def stream(self, send: Send, headers: dict[str, str], response_id: str) -> None:
+        """Relays the answer. Raises Failure while another channel may still serve; afterwards sets `error`,
+        and the client has been told."""
+        reply = await self._open(send)
+        headers |= _shown(reply.headers, self._prepared.raw)
+        self._relay = self._prepared.relay(self._asked, response_id, int(time()))
+        self._gate = CommitGate(asyncio.get_running_loop().time())
+        try:
+            await self._pump(reply, headers)
+        except Failure as failure:
+            if not self.committed:
+                raise
+            self.error = failure.error
+            await self._client.send(self._relay.fail(failure.error), headers)
+        self._watchdog.relax()
+
+    async def whole(self, send: Send, headers: dict[str, str]) -> Whole:
+        """The answer in one piece. Raises Failure."""
+        reply = await self._open(send)
+        headers |= _shown(reply.headers, self._prepared.raw)
+        data = await self._read(reply, self._limits.reply, self._limits.idle_upstream_s)
+        self._watchdog.relax()
+        return self._prepared.whole(self._asked, data)
+
+    async def drain(self) -> None:
+        """After the client has its answer: lets the upstream finish, so that its connection can be used again."""
+        if self._reply is not None:
+            await self._reply.drain(self._limits.drain_s)
+
+    def close(self) -> None:
+        """Hangs up where the answer was not read to its end."""
+        if self._reply is not None:
+            self._reply.close()
+
+    async def _open(self, send: Send) -> Reply:
+        reply = self._reply = await send(self._prepared.call)
+        request_id = reply.headers.get("x-request-id") or reply.headers.get("request-id")
+        self._journal.attempt_note(http_status=reply.status, upstream_request_id=request_id)
+        if 300 <= reply.status < 400:
+            raise Failure(faults.redirected(reply.status))
+        if reply.status >= 400:
+            raise Failure(await self._refusal(reply))
+        if "html" in reply.headers.get("content-type", ""):
+            raise Failure(faults.not_an_api("The upstream answered with a web page; the base URL is probably wrong."))
+        return reply
+
+    async def _refusal(self, reply: Reply) -> APIError:
+        chunks: list[bytes] = []
+        size = 0
+        self._watchdog.expect(self._limits.error_body_s)
+        try:
+            while size < self._limits.error_body and (data := await reply.read()):
+                chunks.append(data)
+                size += len(data)
+        except Failure:
+            reply.close()  # the status says enough
+        self._watchdog.relax()
+        body = b"".join(chunks)[: self._limits.error_body]
+        return self._prepared.upstream.decode_error(reply.status, reply.headers, body)
+
+    async def _pump(self, reply: Reply, headers: Mapping[str, str]) -> None:
+        assert self._relay is not None
+        relay, gate, watchdog = self._relay, self._gate, self._watchdog
+        assert gate is not None
+        watch, client, limits = relay.watch, self._client, self._limits
+        while True:
+            watchdog.expect(limits.idle_upstream_s if gate.committed else limits.first_output_s)
+            data = await reply.read()
+            out = relay.feed(data) if data else relay.close()
+            if watch.error is not None and not gate.committed:
+                raise Failure(watch.error)
+            first = not gate.committed
+            ready = gate.add(out, watch.output or watch.ended)
+            if ready:
+                if first:
+                    self._journal.output()
+                await client.send(ready, headers)
+            if watch.ended or watch.error is not None or not data:
+                self.error = watch.error
+                return
+
+    async def _read(self, reply: Reply, most: int, patience: float) -> bytes:
+        chunks: list[bytes] = []
+        size = 0
+        while True:
+            self._watchdog.expect(patience)
+            data = await reply.read()
+            if not data:
+                return b"".join(chunks)
+            size += len(data)
+            if size > most:
+                raise Failure(faults.not_an_api("The upstream's answer is too large."))
+            chunks.append(data)
+
+
+def _shown(headers: Mapping[str, str], raw: bool) -> dict[str, str]:
+    shown: dict[str, str] = {}
+    if request_id := headers.get("x-request-id"):
+        shown["x-upstream-request-id"] = request_id
+    if raw:
+        shown |= {name: value for name, value in headers.items() if name.startswith(_SHOWN_PREFIX)}
+        if "x-reasoning-included" in headers:
+            shown["x-reasoning-included"] = headers["x-reasoning-included"]
+    return shown

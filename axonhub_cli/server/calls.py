@@ -1,0 +1,154 @@
+"""From what a client asked to the call that asks one channel for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
+
+from axonhub_cli.entities import Channel, UpstreamKey
+from axonhub_cli.errors import ConfigError
+from axonhub_cli.llm.content import Part
+from axonhub_cli.llm.errors import Failure
+from axonhub_cli.protocols import registry
+from axonhub_cli.protocols.base import Codec, Loss, Operation
+from axonhub_cli.protocols.opaque import Seal, seal_part, strip_sealed, unseal_request
+from axonhub_cli.protocols.translator import Passthrough, Relay, Translation, Whole, retarget_raw, whole
+from axonhub_cli.server import faults
+from axonhub_cli.server.asked import Asked
+from axonhub_cli.server.upstream import USER_AGENT, Outgoing
+from axonhub_cli.vendors import Quirks
+
+_SEALED_MARK = b"axh1."
+# Codex's own, for OpenAI itself; every other header of a client stays here (reliability B11, pitfall 171).
+_OPENAI_HEADERS = frozenset({"session-id", "thread-id", "session_id", "conversation_id", "originator", "openai-beta"})
+_OPENAI_PREFIXES = ("x-codex-", "x-openai-", "x-responsesapi-")
+
+KeyReader = Callable[[UpstreamKey, Channel], str]
+
+
+class Prepared(Struct, frozen=True):
+    """One call, ready to be sent, and how its answer will be read. `raw`: both sides speak one protocol."""
+
+    call: Outgoing
+    upstream: Codec
+    quirks: Quirks
+    raw: bool
+    losses: tuple[Loss, ...]
+    path: str
+    seal_part: Callable[[Part], Part]
+
+    def relay(self, asked: Asked, response_id: str, now: int) -> Relay:
+        """For an answer that streams."""
+        if self.raw:
+            return Passthrough(asked.codec, asked.outline(), quirks=self.quirks, response_id=response_id, now=now)
+        return Translation(
+            asked.codec,
+            self.upstream,
+            asked.request(),
+            quirks=self.quirks,
+            response_id=response_id,
+            now=now,
+            seal_part=self.seal_part,
+        )
+
+    def whole(self, asked: Asked, data: bytes) -> Whole:
+        """For an answer in one piece. Raises Failure for an error inside."""
+        request = asked.outline() if self.raw else asked.request()
+        return whole(
+            asked.codec,
+            self.upstream,
+            request,
+            data,
+            quirks=self.quirks,
+            seal_part=self.seal_part,
+            raw=self.raw,
+        )
+
+
+def protocol_for(asked: Asked, protocols: tuple[str, ...]) -> str:
+    """The client's own where the channel speaks it, else the one the channel prefers."""
+    return asked.codec.name if asked.codec.name in protocols else protocols[0]
+
+
+def prepare(
+    asked: Asked,
+    channel: Channel,
+    key: UpstreamKey | None,
+    model: str,
+    *,
+    protocol: str,
+    quirks: Quirks,
+    seal: Seal,
+    read_key: KeyReader,
+    fresh: bool,
+) -> Prepared:
+    """The call that asks `channel` for `model`. Raises Failure: the client's fault (400), or an unusable key."""
+    upstream = registry.codec(protocol)
+    raw = protocol == asked.codec.name
+    origin = f"{protocol}/{channel.id}"
+    operation = asked.operation if raw else Operation.GENERATE
+    call = upstream.call(operation, model, _key(key, channel, read_key), asked.stream)
+    if raw:
+        body, losses = _patched(asked, model, quirks, seal)
+    else:
+        body, losses = _encoded(asked, upstream, model, quirks, (seal, origin))
+    headers = {
+        **_passed(asked.headers, channel, protocol),
+        **call.headers,
+        "content-type": "application/json",
+        "accept-encoding": "identity",
+        "user-agent": USER_AGENT,
+    }
+    url = channel.base_url.rstrip("/") + call.path
+    return Prepared(
+        Outgoing(channel, url, headers, body, asked.stream, fresh),
+        upstream,
+        quirks,
+        raw,
+        losses,
+        urlsplit(channel.base_url).path.rstrip("/") + call.path,
+        lambda part: seal_part(part, seal, origin),
+    )
+
+
+def _key(key: UpstreamKey | None, channel: Channel, read_key: KeyReader) -> str:
+    if key is None:
+        return ""
+    try:
+        return read_key(key, channel)
+    except ConfigError as error:
+        # The words name variables and addresses of this machine: for the log, not for clients (reliability S22).
+        raise Failure(faults.unusable_key("A key of the channel cannot be used; `axonhub doctor` says why.")) from error
+
+
+def _patched(asked: Asked, model: str, quirks: Quirks, seal: Seal) -> tuple[bytes, tuple[Loss, ...]]:
+    """The client's own bytes with another model; envelopes of ours taken out, and a channel's own fields added."""
+    changes = {name: value for name, value in quirks.body.items() if name not in asked.payload}
+    losses: tuple[Loss, ...] = ()
+    if _SEALED_MARK in asked.body:
+        stripped, losses = strip_sealed(asked.payload, seal)
+        if stripped is not asked.payload:
+            changes["input"] = stripped["input"]
+    return retarget_raw(asked.body, model, changes), losses
+
+
+def _encoded(
+    asked: Asked, upstream: Codec, model: str, quirks: Quirks, maker: tuple[Seal, str]
+) -> tuple[bytes, tuple[Loss, ...]]:
+    request, lost = unseal_request(asked.request(), *maker, upstream.name)
+    encoded = upstream.encode_request(replace(request, model=model), quirks)
+    return msgspec.json.encode(encoded.payload), (*lost, *encoded.losses)
+
+
+def _passed(headers: Mapping[str, str], channel: Channel, protocol: str) -> dict[str, str]:
+    if channel.type != "openai" or protocol != "openai_responses":
+        return {}
+    return {
+        name: value
+        for name, value in headers.items()
+        if name in _OPENAI_HEADERS or name.startswith(_OPENAI_PREFIXES) or name == "x-client-request-id"
+    }

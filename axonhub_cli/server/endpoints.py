@@ -1,0 +1,214 @@
+"""From a path to what answers it; every route says what it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from enum import StrEnum
+from urllib.parse import unquote
+
+from aiohttp import web
+from aiohttp.http import HttpVersion11
+from msgspec import Struct
+
+from axonhub_cli import __version__, ids
+from axonhub_cli.entities import ApiKey
+from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
+from axonhub_cli.protocols import registry
+from axonhub_cli.protocols.base import Codec, Operation
+from axonhub_cli.server import auth, body
+from axonhub_cli.server.answers import base_headers, error_response, json_of
+from axonhub_cli.server.asked import Asked
+from axonhub_cli.server.connection import SAFE_HEADERS
+from axonhub_cli.server.exchange import Exchange
+from axonhub_cli.server.hub import Hub
+from axonhub_cli.server.models import model_list, one_model
+from axonhub_cli.server.reloader import Live
+
+_RESPONSES, _CHAT = "openai_responses", "openai_chat"
+
+
+class Need(StrEnum):
+    """What a caller must show."""
+
+    NOTHING = "nothing"
+    KEY = "key"
+    KEY_OR_LOOPBACK = "key_or_loopback"
+
+
+class Caller(Struct, frozen=True):
+    """Who asks, by the snapshot taken for this request; `key` is None where the route needs none."""
+
+    live: Live
+    key: ApiKey | None
+    path: str  # in its plain spelling
+
+
+Handler = Callable[[Hub, web.BaseRequest, Caller], Awaitable[web.StreamResponse]]
+
+
+class Route(Struct, frozen=True):
+    """`path` ends in `/*` where a name follows."""
+
+    method: str
+    path: str
+    need: Need
+    handler: Handler
+
+
+async def handle(hub: Hub, request: web.BaseRequest) -> web.StreamResponse:
+    """Every request: Host and Origin, then the key, then the route (reliability S1, S4, S9). Unknown routes need a key
+    like any other."""
+    path = plain_path(request.path)
+    codec = registry.codec(_CHAT if path.startswith("/v1/chat/") else _RESPONSES)
+    if refusal := auth.refused_origin(request.headers, request.raw_path, hub.hosts):
+        return _refused(codec, refusal, close=True)
+    route = find_route(request.method, path)
+    need = route.need if route else Need.KEY
+    live = hub.reloader.current()
+    shown = auth.presented_key(request.headers, request.query)
+    key = auth.authenticate(live.snapshot, shown, request.remote, hub.now_ms())
+    if key is None and not _open_to(need, request.remote):
+        hub.refused.warn(f"a request from {request.remote} without a valid key was refused")
+        return _refused(codec, auth.REFUSED, close=request.can_read_body)
+    if route is None:
+        return _refused(codec, _unknown(request.method, path), close=request.can_read_body)
+    return await route.handler(hub, request, Caller(live, key, path))
+
+
+def plain_path(path: str) -> str:
+    """One spelling for what clients make of a base URL: `/v1` missing or doubled, a slash at the end (pitfall 25)."""
+    path = path.rstrip("/") or "/"
+    while path.startswith("/v1/v1"):
+        path = path[3:]
+    first = path.split("/", 2)[1]
+    return f"/v1{path}" if first in ("responses", "chat", "models") else path
+
+
+def find_route(method: str, path: str) -> Route | None:
+    """The route of a plain path."""
+    if route := _ROUTES.get((method, path)):
+        return route
+    parent = path.split("/")[:3]
+    return _ROUTES.get((method, "/".join([*parent, "*"]))) if path.count("/") >= len(parent) else None
+
+
+def _open_to(need: Need, peer: str | None) -> bool:
+    return need is Need.NOTHING or (need is Need.KEY_OR_LOOPBACK and auth.is_loopback(peer))
+
+
+def _generate(protocol: str, operation: Operation = Operation.GENERATE) -> Handler:
+    codec = registry.codec(protocol)
+
+    async def handler(hub: Hub, request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
+        request_id = ids.new_id("req")
+        held = 0
+        try:
+            _check_media(request)
+            _check_room(hub)
+            data = await _read(hub, request)
+            held = len(data)
+            hub.bodies_held += held
+            asked = Asked(codec, operation, data, body.parse(data, hub.limits), _lowered(request))
+            assert caller.key is not None
+            return await Exchange(hub, caller.live, request, asked, key=caller.key, record_id=request_id).run()
+        except Failure as failure:
+            # Only what came before the exchange: it answers for itself.
+            hub.metrics.count("axonhub_requests_total", f'status="{failure.error.status}"')
+            return _refused(codec, failure.error, request_id, close=not request.content.at_eof())
+        finally:
+            hub.bodies_held -= held
+
+    return handler
+
+
+def _check_media(request: web.BaseRequest) -> None:
+    """A page can send other types across origins without asking (reliability S2)."""
+    if request.content_type != "application/json" and not request.content_type.endswith("+json"):
+        message = "The Content-Type must be application/json."
+        raise Failure(APIError(ErrorKind.INVALID_REQUEST, message, 415, code="unsupported_media_type"))
+
+
+def _check_room(hub: Hub) -> None:
+    full = len(hub.exchanges) >= hub.limits.in_flight or hub.bodies_held >= hub.limits.bodies_held
+    if hub.stopping or full:
+        message = "axonhub is being stopped." if hub.stopping else "axonhub serves as many requests as it can."
+        raise Failure(APIError(ErrorKind.OVERLOADED, message, 503, code="server_is_overloaded", retry_after=1.0))
+
+
+async def _read(hub: Hub, request: web.BaseRequest) -> bytes:
+    if request.headers.get("Expect", "").lower() == "100-continue" and request.version == HttpVersion11:
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+    return await body.read(request, hub.limits)
+
+
+def _lowered(request: web.BaseRequest) -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers.items()}
+
+
+async def _models(_hub: Hub, request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
+    return json_of(model_list(caller.live, caller.key, codex="client_version" in request.query))
+
+
+async def _model(_hub: Hub, _request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
+    name = unquote(caller.path.removeprefix("/v1/models/"))
+    if (found := one_model(caller.live, caller.key, name)) is not None:
+        return json_of(found)
+    message = f"There is no model {name[:256]!r}."
+    error = APIError(ErrorKind.NOT_FOUND, message, 404, code="model_not_found", param="model")
+    return _refused(registry.codec(_RESPONSES), error)
+
+
+async def _health(hub: Hub, _request: web.BaseRequest, _caller: Caller) -> web.StreamResponse:
+    return json_of({"status": "stopping" if hub.stopping else "ok", "version": __version__})
+
+
+async def _metrics(hub: Hub, _request: web.BaseRequest, _caller: Caller) -> web.StreamResponse:
+    gauges = {**hub.recorder.gauges(), "axonhub_requests_in_flight": len(hub.exchanges)}
+    headers = {**SAFE_HEADERS, "Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
+    return web.Response(text=hub.metrics.text(gauges), headers=headers)
+
+
+async def _alive(_hub: Hub, _request: web.BaseRequest, _caller: Caller) -> web.StreamResponse:
+    return web.Response(headers=SAFE_HEADERS)
+
+
+async def _no_websocket(_hub: Hub, _request: web.BaseRequest, _caller: Caller) -> web.StreamResponse:
+    # 426 makes Codex fall back to HTTP at once (pitfall 159).
+    error = APIError(ErrorKind.INVALID_REQUEST, "Use POST; WebSocket is not offered here.", 426, code="use_http")
+    response = _refused(registry.codec(_RESPONSES), error)
+    response.headers["Upgrade"] = "HTTP/1.1"
+    return response
+
+
+def _refused(codec: Codec, error: APIError, request_id: str | None = None, *, close: bool = False) -> web.Response:
+    """`close`: a body was not read, and will not be."""
+    response = error_response(codec, error, base_headers(request_id or ids.new_id("req")))
+    response.set_status(error.status)
+    if close:
+        response.force_close()
+    return response
+
+
+def _unknown(method: str, path: str) -> APIError:
+    others = sorted({route.method for route in ROUTES if route.path == path})
+    if others:
+        message = f"{path} takes {', '.join(others)}, not {method[:16]}."
+        return APIError(ErrorKind.INVALID_REQUEST, message, 405, code="method_not_allowed")
+    return APIError(ErrorKind.NOT_FOUND, f"There is no {method[:16]} {path[:200]} here.", 404, code="unknown_route")
+
+
+ROUTES = (
+    Route("POST", "/v1/responses", Need.KEY, _generate(_RESPONSES)),
+    Route("POST", "/v1/responses/compact", Need.KEY, _generate(_RESPONSES, Operation.COMPACT)),
+    Route("POST", "/v1/chat/completions", Need.KEY, _generate(_CHAT)),
+    Route("GET", "/v1/responses", Need.KEY, _no_websocket),
+    Route("HEAD", "/v1/responses", Need.KEY, _alive),
+    Route("GET", "/v1/models", Need.KEY, _models),
+    Route("GET", "/v1/models/*", Need.KEY, _model),
+    Route("GET", "/health", Need.NOTHING, _health),
+    Route("HEAD", "/health", Need.NOTHING, _alive),
+    Route("HEAD", "/", Need.NOTHING, _alive),
+    Route("GET", "/metrics", Need.KEY_OR_LOOPBACK, _metrics),
+)
+_ROUTES = {(route.method, route.path): route for route in ROUTES}

@@ -1,0 +1,86 @@
+"""What can go wrong between us and an upstream, as APIErrors (reliability 5.1)."""
+
+from __future__ import annotations
+
+import ssl
+
+import aiohttp
+
+from axonhub_cli.llm.errors import APIError, ErrorKind
+from axonhub_cli.routing.failover import Fault
+
+
+def connect_failed(words: str) -> APIError:
+    """Nothing was sent."""
+    return APIError(ErrorKind.OVERLOADED, words, 503, code=Fault.CONNECT, upstream=True)
+
+
+def tls_failed(words: str) -> APIError:
+    """The peer could not prove who it is."""
+    return APIError(ErrorKind.BAD_GATEWAY, words, 502, code=Fault.TLS, upstream=True)
+
+
+def reset(reused: bool) -> APIError:
+    """Cut before any byte of the answer. On a reused connection that says nothing about the upstream."""
+    if reused:
+        return APIError(
+            ErrorKind.BAD_GATEWAY, "The upstream had closed the connection.", 502, code=Fault.STALE, upstream=True
+        )
+    return APIError(ErrorKind.BAD_GATEWAY, "The upstream closed the connection.", 502, code=Fault.RESET, upstream=True)
+
+
+def cut() -> APIError:
+    """The connection broke inside the answer."""
+    return APIError(
+        ErrorKind.BAD_GATEWAY,
+        "The upstream's connection broke before its answer ended.",
+        502,
+        code=Fault.RESET,
+        upstream=True,
+    )
+
+
+def slow(words: str) -> APIError:
+    """A limit of time passed."""
+    return APIError(ErrorKind.TIMEOUT, words, 504, code=Fault.SLOW, upstream=True)
+
+
+def not_an_api(words: str, status: int = 502) -> APIError:
+    """Whatever answered, it does not speak the protocol."""
+    return APIError(ErrorKind.BAD_GATEWAY, words, status, code=Fault.NOT_AN_API, upstream=True)
+
+
+def redirected(status: int) -> APIError:
+    """Never followed: the key and the prompt would go where nobody sent them (reliability S7)."""
+    words = f"The upstream answered with a redirect ({status}); the channel's base URL is probably wrong."
+    return APIError(ErrorKind.BAD_GATEWAY, words, 502, code=Fault.REDIRECT, upstream=True)
+
+
+def unusable_key(words: str) -> APIError:
+    """A key of ours for the upstream that cannot be sent: the next key or channel may do."""
+    return APIError(ErrorKind.AUTHENTICATION, words, 401, code="unusable_key", upstream=True)
+
+
+def before_answer(error: Exception, reused: bool) -> APIError:
+    """What an exception means that came before the answer's headers. Words name no address: they reach clients."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError() | ssl.CertificateError():
+            return tls_failed("The upstream's TLS certificate is not valid for it.")
+        case aiohttp.ClientSSLError() | aiohttp.ServerFingerprintMismatch() | ssl.SSLError():
+            return tls_failed("No TLS connection to the upstream could be made.")
+        case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
+            return connect_failed("The channel's proxy could not be used.")
+        case aiohttp.ClientConnectorDNSError():
+            return connect_failed("The upstream's host name could not be resolved.")
+        case aiohttp.ClientConnectorError():
+            return connect_failed(f"The upstream cannot be reached ({error.strerror or 'no connection'}).")
+        case aiohttp.ConnectionTimeoutError():
+            return connect_failed("The upstream could not be reached in time.")
+        case TimeoutError():
+            return slow("The upstream did not begin its answer in time.")
+        case aiohttp.ClientResponseError():
+            return not_an_api("The upstream's answer is not valid HTTP.")
+        case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | ValueError():
+            return not_an_api("The channel's base URL cannot be used.")
+        case _:
+            return reset(reused)

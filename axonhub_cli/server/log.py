@@ -1,0 +1,146 @@
+"""The server's own log: one line per request, to stderr and to a file; never a query string, a header or a key."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Any, TextIO
+
+import msgspec
+
+from axonhub_cli.entities import AttemptRecord, RequestRecord, RequestStatus
+
+LOGGER = logging.getLogger("axonhub")
+_MAX_FILE = 10 * 1024 * 1024
+_MAX_WORDS = 300
+# C0, DEL, C1, line and paragraph separators, bidi controls: a line stays one line (reliability B19).
+_CONTROLS = {
+    code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
+    for code in (*range(32), *range(127, 160), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+}
+
+
+def setup(level: str, style: str, folder: Path | None, stream: TextIO | None = None) -> None:
+    """`style` is text or json; `folder` None keeps no file. Replaces what an earlier call set up."""
+    formatter = _JsonFormatter() if style == "json" else _TextFormatter()
+    handlers: list[logging.Handler] = [logging.StreamHandler(stream or sys.stderr)]
+    if folder is not None:
+        handlers.append(_PrivateFile(folder / "axonhub.log", maxBytes=_MAX_FILE, backupCount=3, encoding="utf-8"))
+    for handler in list(LOGGER.handlers):
+        LOGGER.removeHandler(handler)
+        handler.close()
+    for handler in handlers:
+        handler.setFormatter(formatter)
+        LOGGER.addHandler(handler)
+    LOGGER.setLevel(level.upper())
+    LOGGER.propagate = False
+    # The HTTP library's own messages may quote headers (reliability 0.9): ours say what happened.
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
+
+
+def visible(text: str) -> str:
+    """Text of others with control characters shown, cut to a line's length."""
+    text = text.translate(_CONTROLS)
+    return text if len(text) <= _MAX_WORDS else text[:_MAX_WORDS] + "…"
+
+
+def request_done(record: RequestRecord, last: AttemptRecord | None) -> None:
+    """One line that names both sides: what was asked, who answered with which model, and what it took."""
+    bad = record.status is RequestStatus.FAILED
+    level = logging.WARNING if bad else logging.INFO
+    if LOGGER.isEnabledFor(level):
+        fields = {name: value for name, value in _fields(record, last).items() if value is not None}
+        LOGGER.log(level, request_line(record, last), extra={"fields": fields})
+
+
+def request_line(record: RequestRecord, last: AttemptRecord | None) -> str:
+    """`POST /v1/responses gpt-5 → deepseek POST /v1/chat/completions deepseek-reasoner 200 ttft 412 ms 3.1 s …`"""
+    words = ["POST", record.path, record.client_model or "-"]
+    if last is not None:
+        words += ["→", last.channel, "POST", last.url_path or "-", last.upstream_model]
+    words.append(str(record.http_status) if record.http_status is not None else "-")
+    if record.status is not RequestStatus.COMPLETED:
+        words.append(record.status.value)
+    if record.ttft_ms is not None:
+        words.append(f"ttft {record.ttft_ms} ms")
+    if record.duration_ms is not None:
+        words.append(f"{record.duration_ms / 1000:.1f} s" if record.duration_ms >= 1000 else f"{record.duration_ms} ms")
+    if record.input_tokens is not None:
+        cached = f" (cached {record.cached_tokens})" if record.cached_tokens is not None else ""
+        words.append(f"in {record.input_tokens}{cached}")
+    if record.output_tokens is not None:
+        words.append(f"out {record.output_tokens}")
+    if record.attempts > 1:
+        words.append(f"{record.attempts} attempts")
+    if record.error:
+        words.append(f"error: {record.error}")
+    return visible(" ".join(words))
+
+
+class Rarely:
+    """Lets one message through per `seconds`, and says how many it held back."""
+
+    def __init__(self, seconds: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._seconds, self._clock = seconds, clock
+        self._next = float("-inf")
+        self._held = 0
+
+    def warn(self, message: str) -> None:
+        """Logs `message`, or counts it."""
+        now = self._clock()
+        if now < self._next:
+            self._held += 1
+            return
+        more = f" ({self._held} more like it)" if self._held else ""
+        self._next, self._held = now + self._seconds, 0
+        LOGGER.warning("%s", visible(message) + more)
+
+
+def _fields(record: RequestRecord, last: AttemptRecord | None) -> Mapping[str, Any]:
+    return {
+        "request_id": record.id,
+        "trace_id": record.trace_id,
+        "path": record.path,
+        "client_model": record.client_model,
+        "channel": last.channel if last else None,
+        "upstream_path": last.url_path if last else None,
+        "upstream_model": last.upstream_model if last else None,
+        "http_status": record.http_status,
+        "status": record.status.value,
+        "attempts": record.attempts,
+        "ttft_ms": record.ttft_ms,
+        "duration_ms": record.duration_ms,
+        "input_tokens": record.input_tokens,
+        "cached_tokens": record.cached_tokens,
+        "output_tokens": record.output_tokens,
+        "error": visible(record.error) if record.error else None,
+    }
+
+
+def _time(created: float) -> str:
+    seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(created))
+    return f"{seconds}.{int(created % 1 * 1000):03d}Z"
+
+
+class _TextFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        return f"{_time(record.created)} {record.levelname.lower():<7} {record.getMessage()}"
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {"time": _time(record.created), "level": record.levelname.lower(), "message": record.getMessage()}
+        return msgspec.json.encode({**line, **getattr(record, "fields", {})}).decode()
+
+
+class _PrivateFile(RotatingFileHandler):
+    """Created 0600, whatever the umask."""
+
+    def _open(self) -> TextIO:  # type: ignore[override]
+        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        return os.fdopen(descriptor, "a", encoding="utf-8", errors="replace")

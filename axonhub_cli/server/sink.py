@@ -1,0 +1,55 @@
+"""The recorder's way into the store, on the recorder's own thread and connection."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec.structs import replace
+
+from axonhub_cli.entities import AttemptRecord, Binding, Body, RequestRecord, RequestStatus, Snapshot
+from axonhub_cli.llm.response import Usage
+from axonhub_cli.store.database import Store
+
+
+class StoreSink:
+    """See `recorder.Sink`. Costs are computed here, where nobody waits for a table of prices."""
+
+    def __init__(self, store: Store, snapshot: Callable[[], Snapshot]) -> None:
+        self._store, self._snapshot = store, snapshot
+
+    def save(
+        self,
+        requests: Sequence[RequestRecord],
+        attempts: Sequence[AttemptRecord],
+        bodies: Sequence[tuple[str, Body]],
+        bindings: Sequence[Binding],
+    ) -> None:
+        """One transaction for the records, one for the bindings."""
+        snapshot = self._snapshot()
+        self._store.traces.save([_priced(record, snapshot) for record in requests], attempts, bodies)
+        if bindings:
+            self._store.traces.save_bindings(bindings)
+
+    def close(self) -> None:
+        """Ends the connection."""
+        self._store.close()
+
+
+def _priced(record: RequestRecord, snapshot: Snapshot) -> RequestRecord:
+    channel = snapshot.channels.get(record.channel or "")
+    model = record.served_model or record.upstream_model
+    if record.status is RequestStatus.RUNNING or record.input_tokens is None or channel is None or model is None:
+        return record
+    from axonhub_cli.pricing import cost_usd
+
+    usage = Usage(
+        record.input_tokens,
+        record.cached_tokens,
+        record.cache_written_tokens,
+        record.output_tokens,
+        record.reasoning_tokens,
+    )
+    cost = cost_usd(model, channel.type, usage, channel.options)
+    if cost is None and record.upstream_model and record.upstream_model != model:
+        cost = cost_usd(record.upstream_model, channel.type, usage, channel.options)
+    return replace(record, cost_usd=cost)

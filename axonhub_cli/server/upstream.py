@@ -1,0 +1,175 @@
+"""One HTTP call to a channel."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from types import SimpleNamespace
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import aiohttp
+from msgspec import Struct
+
+from axonhub_cli import __version__
+from axonhub_cli.entities import Channel
+from axonhub_cli.llm.errors import APIError, Failure
+from axonhub_cli.server import faults
+from axonhub_cli.server.limits import Limits
+
+USER_AGENT = f"axonhub/{__version__}"
+_BUFFER = 64 * 1024
+_PER_HOST = 256
+_POOLED_S = 30.0
+_DNS_S = 30
+_FAILURES = (aiohttp.ClientError, OSError, ssl.SSLError, ValueError)
+
+
+class Outgoing(Struct, frozen=True):
+    """`url` and `headers` are whole; `fresh` wants a connection nobody used before."""
+
+    channel: Channel
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    stream: bool
+    fresh: bool = False
+
+
+class Reply(Protocol):
+    """An upstream's answer whose headers have come. Header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+
+    async def read(self) -> bytes:
+        """The next bytes, as many as have come; none at the end. Raises Failure."""
+        ...
+
+    def interrupt(self, error: APIError) -> None:
+        """Makes a waiting `read` raise Failure(error)."""
+        ...
+
+    async def drain(self, seconds: float) -> None:
+        """Reads what is left, so that the connection can serve again; gives up after `seconds`."""
+        ...
+
+    def close(self) -> None:
+        """Done with it: cut off unless it was read to its end."""
+        ...
+
+
+class Upstream:
+    """The connections to all channels. Made inside a running loop."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._session = _session(limits, pooled=True)
+        self._fresh = _session(limits, pooled=False)
+
+    async def send(self, call: Outgoing) -> Reply:
+        """Raises Failure for whatever keeps headers from coming; any status is a Reply."""
+        limit = self._limits.first_byte_s if call.stream else self._limits.first_byte_whole_s
+        return await self._request("POST", call, limit)
+
+    async def get(self, call: Outgoing) -> Reply:
+        """As `send`, for a list of models."""
+        return await self._request("GET", call, self._limits.first_byte_s)
+
+    async def _request(self, method: str, call: Outgoing, limit: float) -> Reply:
+        session = self._fresh if call.fresh else self._session
+        context = SimpleNamespace(reused=False)
+        try:
+            async with asyncio.timeout(limit):
+                response = await session.request(
+                    method,
+                    call.url,
+                    data=call.body or None,
+                    headers=call.headers,
+                    allow_redirects=False,
+                    proxy=call.channel.proxy,
+                    trace_request_ctx=context,
+                )
+        except (*_FAILURES, TimeoutError) as error:
+            raise Failure(faults.before_answer(error, context.reused)) from None
+        return HTTPReply(response)
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self._session.close()
+        await self._fresh.close()
+
+
+class HTTPReply:
+    """A Reply over a socket."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self._response = response
+        self.status = response.status
+        self.headers: Mapping[str, str] = {name.lower(): value for name, value in response.headers.items()}
+
+    async def read(self) -> bytes:
+        """See Reply."""
+        try:
+            return await self._response.content.readany()
+        except (aiohttp.ClientError, OSError):
+            raise Failure(faults.cut()) from None
+
+    def interrupt(self, error: APIError) -> None:
+        """See Reply."""
+        self._response.content.set_exception(Failure(error))
+
+    async def drain(self, seconds: float) -> None:
+        """See Reply."""
+        if self._response.content.at_eof():
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                while await self._response.content.readany():
+                    pass
+        except (aiohttp.ClientError, OSError, TimeoutError, Failure):
+            self._response.close()
+
+    def close(self) -> None:
+        """See Reply."""
+        if self._response.content.at_eof():
+            self._response.release()
+        else:
+            self._response.close()
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port, in one spelling: what an upstream key is bound to. Raises ValueError."""
+    parts = urlsplit(url)
+    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    return f"{parts.scheme}://{(parts.hostname or '').lower()}" + (f":{port}" if port else "")
+
+
+def _session(limits: Limits, *, pooled: bool) -> aiohttp.ClientSession:
+    # Every default of the library that is wrong for a proxy is set here; reasons in docs/reliability.md.
+    connector = aiohttp.TCPConnector(
+        limit=0,
+        limit_per_host=_PER_HOST,
+        ttl_dns_cache=_DNS_S,
+        force_close=not pooled,
+        keepalive_timeout=_POOLED_S if pooled else None,
+    )
+    tracing = aiohttp.TraceConfig()
+    tracing.on_connection_reuseconn.append(_mark_reused)
+    return aiohttp.ClientSession(
+        connector=connector,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        timeout=aiohttp.ClientTimeout(total=None, connect=limits.connect_s, sock_connect=limits.connect_s),
+        trust_env=False,
+        auto_decompress=False,
+        read_bufsize=_BUFFER,
+        trace_configs=[tracing],
+        skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
+    )
+
+
+async def _mark_reused(
+    _session: aiohttp.ClientSession, context: SimpleNamespace, _params: aiohttp.TraceConnectionReuseconnParams
+) -> None:
+    context.trace_request_ctx.reused = True

@@ -1,0 +1,131 @@
+"""Runs one server process or several on one port, and ends them on a signal."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import time
+
+from axonhub_cli.errors import UsageError
+from axonhub_cli.server import log
+from axonhub_cli.server.app import ServeOptions, home_lock, listen, start
+from axonhub_cli.server.lock import ServerLock
+
+_RESPAWN_S = 1.0
+
+
+def run(options: ServeOptions) -> int:
+    """Blocks until a signal; the exit code. Raises AxonHubError where it cannot start."""
+    log.setup(options.log_level or options.config.log.level, options.log_format, options.home.create_logs())
+    lock = home_lock(options)
+    try:
+        if options.workers > 1:
+            return _several(options, lock)
+        listener = listen(*options.address)
+        _mark_abandoned(options)
+        return _one(options, listener, lock)
+    finally:
+        lock.release()
+
+
+def _one(options: ServeOptions, listener: socket.socket, lock: ServerLock | None) -> int:
+    try:
+        import uvloop  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        return asyncio.run(_serve(options, listener, lock))
+    return int(uvloop.run(_serve(options, listener, lock)))
+
+
+async def _serve(options: ServeOptions, listener: socket.socket, lock: ServerLock | None) -> int:
+    running = await start(options, listener)
+    if lock is not None:
+        lock.say(running.url)
+        log.LOGGER.info("serving on %s", running.url)
+    asked = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def on_signal() -> None:
+        if asked.is_set():
+            os._exit(1)  # asked twice: whoever asks does not want to wait
+        asked.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, on_signal)
+    await asked.wait()
+    log.LOGGER.info("stopping: %d requests have %g s to end", len(running.hub.exchanges), options.limits.shutdown_s)
+    await running.stop()
+    return 0
+
+
+def _mark_abandoned(options: ServeOptions) -> None:
+    """The lock is ours: whatever still runs in the store belongs to a server that is dead."""
+    from axonhub_cli.store.database import open_store
+
+    with open_store(options.home, options.config) as store:
+        store.traces.abandon()
+
+
+def _several(options: ServeOptions, lock: ServerLock) -> int:
+    """One process each, on sockets that share the port; one that dies is replaced and finds its socket as it was."""
+    if not hasattr(os, "fork") or not hasattr(socket, "SO_REUSEPORT"):
+        raise UsageError("--workers needs a system with fork and SO_REUSEPORT", "Leave it out.")
+    host, port = options.address
+    # Another program of this user could share the port without noticing: ask for it alone first (reliability F20).
+    probe = listen(host, port)
+    port = probe.getsockname()[1]
+    probe.close()
+    sockets = [listen(host, port, shared=True) for _ in range(options.workers)]
+    _mark_abandoned(options)
+    children = {_fork(options, sockets, index): index for index in range(len(sockets))}
+    url = f"http://{host}:{port}"
+    lock.say(url)
+    log.LOGGER.info("serving on %s with %d workers", url, options.workers)
+    return _watch(options, sockets, children)
+
+
+def _fork(options: ServeOptions, sockets: list[socket.socket], index: int) -> int:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    if pid := os.fork():
+        return pid
+    code = 1
+    try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, signal.SIG_DFL)
+        for other, listener in enumerate(sockets):
+            if other != index:
+                listener.close()
+        code = _one(options, sockets[index], None)
+    except Exception as error:
+        log.LOGGER.error("a worker failed: %s", error)
+    finally:
+        os._exit(code)
+
+
+def _watch(options: ServeOptions, sockets: list[socket.socket], children: dict[int, int]) -> int:
+    signals: list[int] = []
+
+    def on_signal(number: int, _frame: object) -> None:
+        signals.append(number)
+        for pid in children:
+            os.kill(pid, number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, on_signal)
+    worst = 0
+    while children:
+        pid, status = os.wait()
+        index = children.pop(pid, None)
+        if index is None:
+            continue
+        if signals:
+            worst = max(worst, os.waitstatus_to_exitcode(status) and 1)
+            continue
+        log.LOGGER.warning("worker %d ended, starting another", pid)
+        time.sleep(_RESPAWN_S)
+        if not signals:
+            children[_fork(options, sockets, index)] = index
+    return worst
