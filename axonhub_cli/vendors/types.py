@@ -153,7 +153,12 @@ _TYPES = (
         "https://api.x.ai/v1",
         "XAI_API_KEY",
         *_COMPATIBLE,
-        *_facts("2026-08", "https://docs.x.ai/docs/guides/reasoning", efforts=("low", "high")),
+        *_facts(
+            "2026-08",
+            "https://docs.x.ai/docs/guides/reasoning (some Grok models refuse the field)",
+            effort_style="none",
+            efforts=("low", "high"),
+        ),
         *_facts(
             "2026-08",
             "https://docs.x.ai/docs/api-reference",
@@ -174,6 +179,7 @@ _TYPES = (
             max_tokens_field="max_completion_tokens",
             parallel_tool_calls=True,
         ),
+        *_facts("2026-08", "https://console.groq.com/docs/reasoning (only some models take it)", effort_style="none"),
     ),
     _type(
         "mistral",

@@ -77,10 +77,10 @@ def plain(value: Any) -> Any:
 
 
 def golden(name: str, value: Any) -> None:
-    """Compares with a file; `AXONHUB_UPDATE_GOLDEN=1` writes it."""
+    """Compares with a file; `UPDATE_GOLDEN=1` writes it."""
     path = GOLDEN / f"{name}.json"
     text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-    if os.environ.get("AXONHUB_UPDATE_GOLDEN"):
+    if os.environ.get("UPDATE_GOLDEN"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
     assert path.read_text(encoding="utf-8") == text
