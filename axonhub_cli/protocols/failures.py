@@ -238,7 +238,7 @@ def _json(body: bytes) -> Any:
 
 
 def _collect(value: Any, words: _Words, depth: int) -> None:
-    """Walks the shapes vendors use: {error: {…}}, {error: "…"}, [{error}], {detail}, {errors}, {base_resp}, {message}."""
+    """Walks the shapes vendors use: {error: {…}}, {error: "…"}, [{error}], {detail}, {base_resp}, {message}."""
     if depth > 5:
         return
     if isinstance(value, str):

@@ -159,9 +159,10 @@ def test_an_undeclared_tool_fails_by_name_48() -> None:
     check_order(events)
     assert events[-1]["type"] == "response.failed"
     assert "apply_patch" in events[-1]["response"]["error"]["message"]
+    response = Response("r", "m", (ToolCallPart("c", "apply_patch", "{}"),))
+    asked = request(tools=[function("exec")])
     with pytest.raises(Failure, match="apply_patch"):
-        parts = (ToolCallPart("c", "apply_patch", "{}"),)
-        CODEC.encode_response(Response("r", "m", parts), request(tools=[function("exec")]))
+        CODEC.encode_response(response, asked)
 
 
 def test_a_call_without_a_name_42() -> None:

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from axonhub_cli.llm.content import ImagePart, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
+from axonhub_cli.llm.request import Message, Reasoning, Request, ResponseFormat, Role, Sampling
+from axonhub_cli.protocols.base import Loss
+from axonhub_cli.protocols.openai_responses import CODEC
+from axonhub_cli.protocols.openai_responses.encode import clamp_effort
+from axonhub_cli.vendors import Quirks
+
+from .helpers import GOLDEN, NATIVE, PLAIN, load, request, requests
+
+
+def encode(asked: Request, quirks: Quirks = PLAIN) -> tuple[dict[str, Any], tuple[Loss, ...]]:
+    encoded = CODEC.encode_request(asked, quirks)
+    return encoded.payload, encoded.losses
+
+
+@pytest.mark.parametrize("name", requests())
+def test_a_server_of_plain_functions_gets_nothing_else_104(name: str) -> None:
+    payload, losses = encode(CODEC.decode_request(load(name)))
+    assert {tool["type"] for tool in payload.get("tools", [])} <= {"function"}
+    kinds = {item["type"] for item in payload["input"]}
+    assert kinds <= {"message", "function_call", "function_call_output", "reasoning", "compaction"}
+    assert "namespace" not in {key for item in payload["input"] for key in item}
+    golden = GOLDEN / f"{name.rsplit('/', maxsplit=1)[-1].removesuffix('.request.json')}.plain.json"
+    found = {"payload": payload, "losses": [[loss.field, loss.reason] for loss in losses]}
+    assert json.dumps(found, ensure_ascii=False, indent=1) + "\n" == golden.read_text()
+    assert encode(CODEC.decode_request(load(name)))[0] == payload  # pitfall 20
+
+
+def test_a_chat_client_at_a_responses_upstream() -> None:
+    asked = Request(
+        "m",
+        (
+            Message(Role.SYSTEM, (TextPart("Be kind."),)),
+            Message(Role.USER, (TextPart("Hi"), ImagePart("data:x"))),
+            Message(Role.ASSISTANT, (ReasoningPart("r"), TextPart("Yes"), ToolCallPart("c", "f", ""))),
+            Message(Role.TOOL, (ToolResultPart("c", (TextPart("ok"),)),)),
+        ),
+        sampling=Sampling(0.1, seed=3, stop=("x",), count=2),
+        extras={"openai_chat": {"prediction": {}}},
+    )
+    payload, losses = encode(asked, NATIVE)
+    assert payload["instructions"] == "Be kind."
+    assert [item["type"] for item in payload["input"]] == [
+        "message",
+        "reasoning",
+        "message",
+        "function_call",
+        "function_call_output",
+    ]
+    assert payload["input"][3]["arguments"] == "{}"  # pitfall 6
+    assert (payload["store"], payload["include"]) == (False, ["reasoning.encrypted_content"])
+    assert {loss.field for loss in losses} == {"seed", "stop[0]", "n", "prediction"}
+
+
+def test_orphans_and_duplicates_8_9() -> None:
+    def item(kind: str, id: str, **fields: Any) -> dict[str, Any]:
+        return {"type": kind, "call_id": id, **fields}
+
+    items = [
+        item("function_call", "a", name="f", arguments="{}"),
+        item("function_call", "b", name="f", arguments="{}"),
+        item("function_call_output", "a", output="1"),
+        item("function_call_output", "a", output="2"),
+        item("function_call_output", "x", output="?"),
+        {"role": "user", "content": "go on"},
+    ]
+    payload, losses = encode(request(input=items), NATIVE)
+    found = [(item["type"], item.get("call_id"), item.get("output")) for item in payload["input"]]
+    assert found == [
+        ("function_call", "a", None),
+        ("function_call", "b", None),
+        ("function_call_output", "a", "2"),
+        ("function_call_output", "b", "[no output: the call was interrupted]"),
+        ("message", None, None),
+    ]
+    assert [loss.field for loss in losses] == ["output of a", "output of x"]
+
+
+def test_images_in_tool_outputs_10_11() -> None:
+    items = [
+        {"type": "function_call", "call_id": "a", "name": "view", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "a", "output": [{"type": "input_image", "image_url": "data:x"}]},
+    ]
+    native, _ = encode(request(input=items), NATIVE)
+    assert native["input"][1]["output"] == [{"type": "input_image", "image_url": "data:x"}]
+    moved, _ = encode(request(input=items))
+    assert moved["input"][1]["output"] == "[image: see the next user message]"
+    assert moved["input"][2]["content"] == [{"type": "input_image", "image_url": "data:x"}]
+    blind, losses = encode(request(input=items), Quirks(vision=False))
+    assert "data:x" not in json.dumps(blind) and losses
+
+
+def test_no_tools_no_choice_3() -> None:
+    asked = request(tools=[{"type": "web_search"}], tool_choice="auto", parallel_tool_calls=True)
+    payload, losses = encode(asked)
+    assert not {"tools", "tool_choice", "parallel_tool_calls"} & payload.keys()
+    assert {loss.field for loss in losses} == {"tools.web_search", "tool_choice", "parallel_tool_calls"}
+
+
+def test_only_allowed_fields_13() -> None:
+    asked = request(prompt_cache_key="k", metadata={"a": "b"}, text={"verbosity": "low"}, store=False)
+    payload, losses = encode(asked, Quirks(fields=("text",)))
+    assert sorted(payload) == ["input", "model", "text"]
+    assert {loss.field for loss in losses} == {"prompt_cache_key", "metadata"}
+
+
+def test_compaction_goes_without_tools_131() -> None:
+    asked = request(
+        input=[{"type": "compaction_trigger"}], tools=[{"type": "function", "name": "f"}], tool_choice="auto"
+    )
+    payload, losses = encode(asked)
+    assert "tools" not in payload and "tool_choice" not in payload and losses
+    assert "summary" in payload["input"][0]["content"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("effort", "legal", "found"),
+    [
+        ("ultra", ("low", "medium", "high"), "high"),
+        ("minimal", ("low", "high"), "low"),
+        ("medium", ("low", "high"), "high"),
+        ("none", ("none", "low"), "none"),  # pitfall 17
+        ("xhigh", (), None),
+        ("deepest", ("low",), None),
+    ],
+)
+def test_effort_16(effort: str, legal: tuple[str, ...], found: str | None) -> None:
+    assert clamp_effort(effort, legal) == found
+    payload, losses = encode(Request("m", reasoning=Reasoning(effort)), Quirks(efforts=legal))
+    assert payload.get("reasoning", {}).get("effort") == found
+    assert bool(losses) == (effort != found)
+
+
+def test_format_15() -> None:
+    form = ResponseFormat("json_schema", "n", {"type": "object"}, True)
+    assert encode(Request("m", format=form))[0]["text"]["format"]["schema"] == {"type": "object"}
+    payload, losses = encode(Request("m", format=form), Quirks(response_format="json_object"))
+    assert payload["text"]["format"] == {"type": "json_object"} and losses
+    assert "text" not in encode(Request("m", format=form), Quirks(response_format="none"))[0]
+
+
+def test_merged_system_2() -> None:
+    asked = request(instructions="a", input=[{"role": "developer", "content": "b"}, {"role": "user", "content": "c"}])
+    payload, _ = encode(asked, Quirks(merge_system=True))
+    assert payload["instructions"] == "a\n\nb" and len(payload["input"]) == 1
+    payload, _ = encode(asked, Quirks(system_role="system"))
+    assert payload["input"][0]["role"] == "system"
