@@ -65,7 +65,7 @@ def _empty(part: Part) -> Part:
         case ReasoningPart():
             return ReasoningPart(id=part.id)
         case ToolCallPart():
-            return ToolCallPart(part.call_id, part.name, "", part.kind, part.namespace, part.id)
+            return ToolCallPart(part.call_id, part.name, "", part.kind, part.namespace, part.id, part.opaque)
         case _:
             return part
 

@@ -68,13 +68,19 @@ class Seal:
 
 
 def seal_part(part: Part, seal: Seal, origin: str) -> Part:
-    """The part as it leaves towards a client: raw reasoning, native state or a summary go into `sealed`."""
+    """The part as it leaves towards a client: raw reasoning, native state or a summary go into `sealed`.
+
+    Of a tool call with native state (Gemini's thought signatures) comes a reasoning part that carries it, to leave
+    beside the call: on a client's wire calls have no field for it. The same object where there is nothing to keep.
+    """
     match part:
         case ReasoningPart() if part.text or part.opaque:
             payload = {"text": part.text, "opaque": part.opaque, "id": part.id, "summary": bool(part.summary)}
             return msgspec.structs.replace(part, sealed=seal.seal(origin, _filled(payload)))
         case CompactionPart(summary=str(summary)):
             return msgspec.structs.replace(part, sealed=seal.seal(origin, {"compaction": summary}))
+        case ToolCallPart() if part.opaque:
+            return ReasoningPart(sealed=seal.seal(origin, {"calls": {part.call_id: part.opaque}}))
         case _:
             return part
 
@@ -86,18 +92,15 @@ def unseal_request(request: Request, seal: Seal, origin: str, protocol: str) -> 
     origin, a compaction's summary everywhere (pitfalls 63, 64, 128). Everything else is dropped and told in losses,
     one for each kind; the visible summary stays.
     """
-    losses: Losses = Counter()
-    messages = []
-    for message in request.messages:
-        if any(isinstance(part, (ReasoningPart, CompactionPart, ToolCallPart)) for part in message.parts):
-            opened = [_open(part, seal, origin, protocol, losses) for part in message.parts]
-            parts = tuple(part for part in opened if part is not None)
-            if not parts:
-                continue
-            if any(a is not b for a, b in zip(parts, message.parts, strict=False)) or len(parts) < len(message.parts):
-                message = msgspec.structs.replace(message, parts=parts)  # noqa: PLW2901 - the opened one
-        messages.append(message)
-    return _with(request, messages), _listed(losses)
+    opener = _Opener(seal, origin, protocol)
+    messages = [opener.message(message) for message in request.messages]
+    if opener.calls:
+        messages = [opener.with_state(message) for message in messages]
+    pairs = list(zip(messages, request.messages, strict=True))
+    if all(message is original for message, original in pairs):
+        return request, _listed(opener.losses)
+    kept = [message for message, original in pairs if message.parts or not original.parts]
+    return msgspec.structs.replace(request, messages=tuple(kept)), _listed(opener.losses)
 
 
 def strip_sealed(payload: JSON, seal: Seal) -> tuple[JSON, tuple[Loss, ...]]:
@@ -125,69 +128,89 @@ def _ours(item: Any) -> bool:
     return isinstance(item, dict) and str(item.get("encrypted_content")).startswith(PREFIX)
 
 
-def _with(request: Request, messages: list[Message]) -> Request:
-    same = len(messages) == len(request.messages) and all(
-        a is b for a, b in zip(messages, request.messages, strict=True)
-    )
-    return request if same else msgspec.structs.replace(request, messages=tuple(messages))
+class _Opener:
+    """Opens the parts of one request for one channel, and counts what it had to drop."""
 
+    def __init__(self, seal: Seal, origin: str, protocol: str) -> None:
+        self.losses: Losses = Counter()
+        self.calls: dict[str, Mapping[str, Any]] = {}  # native state by call id
+        self._seal = seal
+        self._origin = origin
+        self._protocol = protocol
 
-def _open(part: Part, seal: Seal, origin: str, protocol: str, losses: Losses) -> Part | None:
-    match part:
-        case ReasoningPart():
-            if part.sealed:
-                part = _open_reasoning(part, seal, origin, protocol, losses)
-            part = _without_foreign(part, protocol, "reasoning", losses)
-            return part if part.text or part.summary or part.opaque else None
-        case CompactionPart():
-            return _open_compaction(part, seal, protocol, losses)
-        case ToolCallPart():
-            return _without_foreign(part, protocol, "tool_call", losses)
-        case _:
-            return part
+    def message(self, message: Message) -> Message:
+        """The same object where nothing changed."""
+        if not any(isinstance(part, (ReasoningPart, CompactionPart, ToolCallPart)) for part in message.parts):
+            return message
+        opened = [self._part(part) for part in message.parts]
+        if all(a is b for a, b in zip(opened, message.parts, strict=True)):
+            return message
+        return msgspec.structs.replace(message, parts=tuple(part for part in opened if part is not None))
 
+    def with_state(self, message: Message) -> Message:
+        """The message with the state of its calls."""
+        if not any(isinstance(part, ToolCallPart) and part.call_id in self.calls for part in message.parts):
+            return message
+        parts = tuple(
+            msgspec.structs.replace(part, opaque=self.calls.get(part.call_id, part.opaque))
+            if isinstance(part, ToolCallPart)
+            else part
+            for part in message.parts
+        )
+        return msgspec.structs.replace(message, parts=parts)
 
-def _open_reasoning(part: ReasoningPart, seal: Seal, origin: str, protocol: str, losses: Losses) -> ReasoningPart:
-    field = "reasoning.encrypted_content"
-    opened = seal.unseal(part.sealed or "")
-    bare = msgspec.structs.replace(part, sealed=None)
-    if opened is None:
-        losses[field, "damaged, or sealed by another installation"] += 1
-        return bare
-    made_by, payload = opened
-    if made_by.partition("/")[0] != protocol:
-        losses[field, f"made by {made_by}, which speaks another protocol"] += 1
-        return bare
-    text, opaque = payload.get("text", ""), payload.get("opaque", {})
-    summary = part.summary if payload.get("summary") else ()  # without one of its own, the raw text was shown as one
-    if made_by == origin:
-        return ReasoningPart(text, summary, payload.get("id") or part.id, opaque)
-    if opaque:
-        losses[field, f"native state of {made_by}"] += 1
-    return ReasoningPart(text, summary, part.id) if text else bare
+    def _part(self, part: Part) -> Part | None:
+        match part:
+            case ReasoningPart():
+                part = self._without_foreign(self._reasoning(part) if part.sealed else part, "reasoning")
+                return part if part.text or part.summary or part.opaque else None
+            case CompactionPart(sealed=str(sealed)):
+                return self._compaction(part, sealed)
+            case CompactionPart():
+                part = self._without_foreign(part, "compaction")
+                return part if part.summary or part.opaque else None
+            case ToolCallPart():
+                return self._without_foreign(part, "tool_call")
+            case _:
+                return part
 
+    def _reasoning(self, part: ReasoningPart) -> ReasoningPart:
+        field = "reasoning.encrypted_content"
+        opened = self._seal.unseal(part.sealed or "")
+        bare = msgspec.structs.replace(part, sealed=None)
+        if opened is None:
+            self.losses[field, "damaged, or sealed by another installation"] += 1
+            return bare
+        made_by, payload = opened
+        if made_by.partition("/")[0] != self._protocol:
+            self.losses[field, f"made by {made_by}, which speaks another protocol"] += 1
+            return bare
+        text, opaque, calls = payload.get("text", ""), payload.get("opaque", {}), payload.get("calls", {})
+        summary = part.summary if payload.get("summary") else ()  # without its own, the raw text was shown as one
+        if made_by == self._origin:
+            self.calls |= calls
+            return bare if calls else ReasoningPart(text, summary, payload.get("id") or part.id, opaque)
+        if opaque or calls:
+            self.losses[field, f"native state of {made_by}"] += 1
+        return ReasoningPart(text, summary, part.id) if text else bare
 
-def _open_compaction(part: CompactionPart, seal: Seal, protocol: str, losses: Losses) -> CompactionPart | None:
-    if part.sealed:
-        opened = seal.unseal(part.sealed)
+    def _compaction(self, part: CompactionPart, sealed: str) -> CompactionPart | None:
+        opened = self._seal.unseal(sealed)
         summary = opened[1].get("compaction") if opened else None
         if isinstance(summary, str):
             return CompactionPart(summary, part.id)
-        losses["compaction.encrypted_content", "damaged, or sealed by another installation"] += 1
+        self.losses["compaction.encrypted_content", "damaged, or sealed by another installation"] += 1
         return None
-    part = _without_foreign(part, protocol, "compaction", losses)
-    return part if part.summary or part.opaque else None
 
-
-def _without_foreign(part: Stateful, protocol: str, kind: str, losses: Losses) -> Stateful:
-    """The part with nothing but this protocol's own native state; the same object where that holds already."""
-    foreign = part.opaque.keys() - {protocol}
-    if not foreign:
-        return part
-    for name in sorted(foreign):
-        losses[f"{kind}.{name}", "native state of another protocol"] += 1
-    own = {name: state for name, state in part.opaque.items() if name == protocol}
-    return msgspec.structs.replace(part, opaque=own)
+    def _without_foreign(self, part: Stateful, kind: str) -> Stateful:
+        """The part with nothing but this protocol's own native state."""
+        foreign = part.opaque.keys() - {self._protocol}
+        if not foreign:
+            return part
+        for name in sorted(foreign):
+            self.losses[f"{kind}.{name}", "native state of another protocol"] += 1
+        own = {name: state for name, state in part.opaque.items() if name == self._protocol}
+        return msgspec.structs.replace(part, opaque=own)
 
 
 def _filled(payload: dict[str, Any]) -> dict[str, Any]:

@@ -319,4 +319,4 @@ def _begun(slot: _Slot) -> Part:
         case "reasoning":
             return ReasoningPart(id=slot.id)
         case _:
-            return ToolCallPart(slot.id or "", slot.name or "", "", slot.tool_kind)
+            return ToolCallPart(slot.id or "", slot.name or "", "", slot.tool_kind, opaque=dict(slot.opaque))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Protocol
 
 from axonhub_cli.entities import Body
@@ -15,6 +15,7 @@ from axonhub_cli.llm.response import FinishKind, FinishReason, Response
 from axonhub_cli.protocols.base import Codec, StreamEncoder, Watch
 from axonhub_cli.protocols.compaction import Compactor
 from axonhub_cli.protocols.retarget import retarget, retarget_raw
+from axonhub_cli.protocols.sealing import Sealer, SealPart
 from axonhub_cli.protocols.whole import MAX_BODY, Whole, decode_body, is_stream, response_body, whole
 from axonhub_cli.vendors import Quirks
 
@@ -70,7 +71,7 @@ class Translation:
         quirks: Quirks,
         response_id: str,
         now: int,
-        seal_part: Callable[[Part], Part],
+        seal_part: SealPart,
     ) -> None:
         self.watch = Watch()
         self._upstream = upstream
@@ -78,7 +79,7 @@ class Translation:
         self._decoder = upstream.stream_decoder(quirks)
         self._encoder = client.stream_encoder(request, response_id, now)
         self._compactor = Compactor() if request.compaction else None
-        self._seal_part = seal_part
+        self._sealer = Sealer(seal_part)
         self._start: ResponseStart | None = None
         self._end: ResponseEnd | None = None
         self._parts: list[Part] = []
@@ -125,22 +126,22 @@ class Translation:
         parts = tuple(self._parts)
         return response_body(Response(start.id, start.model, parts, finish, self.watch.usage, start.created, tier))
 
-    def _emit(self, events: Iterable[StreamEvent]) -> bytes:
+    def _emit(self, events: list[StreamEvent]) -> bytes:
         if self._compactor is not None:
             events = self._compactor.feed(events)
-        out = [self._watched(event) for event in events]
+        for event in events:
+            self._note(event)
+        out = self._sealer.feed(events)
         return self._encoder.encode(out) if out else b""
 
-    def _watched(self, event: StreamEvent) -> StreamEvent:
-        """Notes what routing and the recorder want to know; a part leaves sealed."""
+    def _note(self, event: StreamEvent) -> None:
+        """What routing and the recorder want to know."""
         watch = self.watch
         if type(event) is PartDelta:
             watch.output = True
         elif type(event) is PartEnd:
             watch.output = True
             self._parts.append(event.part)
-            sealed = self._seal_part(event.part)
-            return event if sealed is event.part else PartEnd(event.index, sealed)
         elif type(event) is ResponseStart:
             self._start = event
             watch.model = event.model or watch.model
@@ -153,7 +154,6 @@ class Translation:
             self._over = True
             watch.error = event.error
             watch.usage = event.usage or watch.usage
-        return event
 
 
 class Passthrough:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
 from msgspec.structs import replace
 
 from axonhub_cli.entities import Body
-from axonhub_cli.llm.content import Part
 from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.llm.fold import fold
 from axonhub_cli.llm.request import Request
 from axonhub_cli.llm.response import Response
 from axonhub_cli.protocols.base import Codec, Watch
 from axonhub_cli.protocols.compaction import compact_response
+from axonhub_cli.protocols.sealing import SealPart, sealed_parts
 from axonhub_cli.vendors import Quirks
 
 MAX_BODY = 64 * 1024 * 1024  # bytes of a whole answer
@@ -36,7 +35,7 @@ def whole(
     data: bytes,
     *,
     quirks: Quirks,
-    seal_part: Callable[[Part], Part],
+    seal_part: SealPart,
     raw: bool = False,
 ) -> Whole:
     """The upstream's whole body as the client's. `raw`: both speak one protocol and JSON passes untouched.
@@ -52,7 +51,7 @@ def whole(
         return Whole(data, watch, Body("stream", data))
     if request.compaction:
         response = compact_response(response)
-    sealed = replace(response, parts=tuple(seal_part(part) for part in response.parts))
+    sealed = replace(response, parts=sealed_parts(response.parts, seal_part))
     answer = msgspec.json.encode(client.encode_response(sealed, request))
     return Whole(answer, watch, response_body(response))
 
