@@ -6,12 +6,14 @@ which text was made of which. Whatever happens after, `remove` finds the way bac
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -82,7 +84,7 @@ def setup(location: Location, wanted: codex.Wanted, dry_run: bool = False) -> Ch
             if text is not None and codex.is_set_up(codex.parse(text), wanted):
                 return Change(text, text)
             receipt = load_receipt(location)
-            base = _original(text, receipt)
+            base = _original(text, receipt) if receipt is not None else text
             plan = codex.install(base or "", wanted)
             change = Change(text, plan.text)
             if dry_run or not change.changed:
@@ -119,6 +121,23 @@ def remove(location: Location, dry_run: bool = False) -> Change:
             _forget(location, receipt, after)
             return change
     raise _busy(location)
+
+
+def settings(location: Location) -> dict[str, Any]:
+    """What config.toml says; empty where there is none. Raises ConfigError."""
+    text = _decode(_read(location.config))
+    return {} if text is None else codex.parse(text)
+
+
+def diff(location: Location, change: Change) -> str:
+    """The change as a unified diff; empty where there is none."""
+    lines = difflib.unified_diff(
+        (change.before or "").splitlines(keepends=True),
+        (change.after or "").splitlines(keepends=True),
+        str(location.config) if change.before is not None else os.devnull,
+        str(location.config) if change.after is not None else os.devnull,
+    )
+    return "".join(line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n" for line in lines)
 
 
 def load_receipt(location: Location) -> Receipt | None:
