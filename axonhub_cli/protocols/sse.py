@@ -30,6 +30,11 @@ class SSEParser:
         self._after_cr = False  # the last byte was a CR, already taken as the end of a line
         self._bom: bytes | None = b""  # the first bytes while they may be a BOM; None once that is settled
 
+    @property
+    def idle(self) -> bool:
+        """Whether the next byte begins an event."""
+        return not self._held and not self._after_cr and self._bom is None
+
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete."""
         if self._bom is not None:

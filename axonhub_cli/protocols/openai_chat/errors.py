@@ -5,6 +5,8 @@ https://platform.openai.com/docs/guides/error-codes
 
 from __future__ import annotations
 
+from typing import Any
+
 from axonhub_cli.llm.errors import APIError, ErrorKind
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.failures import STATUS_OF_KIND, error_in
@@ -42,6 +44,6 @@ def broken(message: str, code: str | None = None) -> APIError:
     return APIError(ErrorKind.BAD_GATEWAY, message, 502, code=code, upstream=True)
 
 
-def error_inside(body: bytes) -> APIError:
+def error_inside(body: Any) -> APIError:
     """The error that came where an answer was due, with status 200 (pitfall 51)."""
     return error_in(body)

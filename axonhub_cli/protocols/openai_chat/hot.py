@@ -16,7 +16,8 @@ class TextTemplate:
         self.field = ""
         self._before = b""
         self._after = b""
-        self._size = 0
+        self._before_frame = b""
+        self._after_frame = b""
         self._misses = 0
 
     @property
@@ -33,16 +34,28 @@ class TextTemplate:
         if start < len(key) or data.count(key) != 1 or data[start:end] != text.encode():
             return
         self.field = field
-        self._before, self._after, self._size = data[:start], data[end:], start + len(data) - end
+        self._before, self._after = data[:start], data[end:]
+        self._before_frame, self._after_frame = b"data: " + self._before, self._after + b"\n\n"
+
+    def forget(self) -> None:
+        """No chunk matches any more until another has been learnt."""
+        self._after = self._after_frame = b""
 
     def text(self, data: bytes) -> str | None:
         """The text of a chunk that differs from the one learnt only in it; None for any other."""
-        if not self._size or not data.startswith(self._before) or not data.endswith(self._after):
+        return self._between(data, self._before, self._after)
+
+    def framed(self, read: bytes) -> str | None:
+        """The same for a read that is one such chunk with its frame and nothing else."""
+        return self._between(read, self._before_frame, self._after_frame)
+
+    def _between(self, data: bytes, before: bytes, after: bytes) -> str | None:
+        if not after or not data.startswith(before) or not data.endswith(after):
             return None
-        if len(data) <= self._size:
+        between = data[len(before) : -len(after)]
+        if b'"' in between or b"\\" in between:
             return None
-        between = data[len(self._before) : -len(self._after)]
-        if b'"' in between or b"\\" in between or b"\n" in between:
+        if len(data) <= len(before) + len(after):
             return None
         try:
             text = between.decode()

@@ -8,23 +8,17 @@ from __future__ import annotations
 from typing import Any
 
 from axonhub_cli.llm.content import ImagePart, ReasoningPart, RefusalPart, TextPart, ToolCallPart
-from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
+from axonhub_cli.llm.errors import Failure
 from axonhub_cli.llm.fold import fold
 from axonhub_cli.llm.request import Request
 from axonhub_cli.llm.response import FinishKind, Response
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.openai_chat.calls import CallNames
 from axonhub_cli.protocols.openai_chat.details import FIELD, stored
+from axonhub_cli.protocols.openai_chat.finish import FINISH_WORDS, gave_up
 from axonhub_cli.protocols.openai_chat.stream import ChatStreamDecoder
 from axonhub_cli.protocols.openai_chat.usage import encode_usage
 from axonhub_cli.vendors import Quirks
-
-FINISH_WORDS = {
-    FinishKind.STOP: "stop",
-    FinishKind.LENGTH: "length",
-    FinishKind.TOOL_CALLS: "tool_calls",
-    FinishKind.CONTENT_FILTER: "content_filter",
-}
 
 
 def decode_response(payload: JSON, quirks: Quirks) -> Response:
@@ -35,8 +29,7 @@ def decode_response(payload: JSON, quirks: Quirks) -> Response:
 def encode_response(response: Response, request: Request) -> JSON:
     """See `base.Codec.encode_response`. Raises Failure for an answer that ended in an error."""
     if response.finish_reason.kind is FinishKind.ERROR:
-        words = f"The upstream gave up on its answer ({response.finish_reason.raw})."
-        raise Failure(APIError(ErrorKind.SERVER_ERROR, words, 502, upstream=True))
+        raise Failure(gave_up(response.finish_reason.raw))
     names = CallNames(request)
     finish = FINISH_WORDS[response.finish_reason.kind]
     message = _message(response, names)

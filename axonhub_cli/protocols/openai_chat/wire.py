@@ -27,7 +27,7 @@ class WireCall(Struct, gc=False):
     type: str | None = None
     function: WireFunction | None = None
     custom: WireFunction | None = None
-    extra_content: dict[str, Any] | None = None  # Gemini's thought signatures travel here
+    extra_content: Any = None  # Gemini's thought signatures travel here
 
 
 class WireDelta(Struct):
@@ -36,12 +36,12 @@ class WireDelta(Struct):
     content: Any = None  # text; a list of parts in some whole answers
     reasoning_content: str | None = None
     reasoning: Any = None
-    reasoning_details: list[Any] | None = None
+    reasoning_details: Any = None
     refusal: str | None = None
     tool_calls: list[WireCall] | None = None
     function_call: WireFunction | None = None
-    annotations: list[Any] | None = None
-    images: list[Any] | None = None
+    annotations: Any = None
+    images: Any = None
 
 
 class WireChoice(Struct):
@@ -63,11 +63,11 @@ class WireChunk(Struct):
     created: float | None = None
     choices: list[WireChoice] | None = None
     usage: Any = None
-    x_groq: dict[str, Any] | None = None
+    x_groq: Any = None
     timings: Any = None  # llama.cpp
-    service_tier: str | None = None
+    service_tier: Any = None
     error: Any = None
-    base_resp: dict[str, Any] | None = None  # MiniMax
+    base_resp: Any = None  # MiniMax
 
 
 _DECODER = msgspec.json.Decoder(WireChunk)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import msgspec
 
 from axonhub_cli.llm.content import ImagePart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart, ToolKind
-from axonhub_cli.llm.errors import APIError, ErrorKind
+from axonhub_cli.llm.errors import APIError
 from axonhub_cli.llm.events import (
     PartDelta,
     PartEnd,
@@ -26,7 +26,8 @@ from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.openai_chat.calls import CallNames
 from axonhub_cli.protocols.openai_chat.details import FIELD, stored
 from axonhub_cli.protocols.openai_chat.errors import encode_error
-from axonhub_cli.protocols.openai_chat.response import FINISH_WORDS, citations, completion_id
+from axonhub_cli.protocols.openai_chat.finish import FINISH_WORDS, gave_up
+from axonhub_cli.protocols.openai_chat.response import citations, completion_id
 from axonhub_cli.protocols.openai_chat.usage import encode_usage
 from axonhub_cli.protocols.patch import InputStream, wrap_input
 
@@ -206,8 +207,7 @@ class ChatStreamEncoder:
 
     def _close(self, event: ResponseEnd) -> bytes:
         if event.finish_reason.kind is FinishKind.ERROR:
-            message = f"The upstream gave up on its answer ({event.finish_reason.raw})."
-            return self._fail(APIError(ErrorKind.SERVER_ERROR, message, 502, upstream=True))
+            return self._fail(gave_up(event.finish_reason.raw))
         self._ended = True
         finish = FINISH_WORDS[event.finish_reason.kind]
         if self._names.legacy and finish == "tool_calls":

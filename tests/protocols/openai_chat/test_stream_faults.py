@@ -297,3 +297,12 @@ def test_legacy_function_call() -> None:
     response = fold(decode(data))
     assert [(part.name, part.input) for part in response.parts] == [("run", '{"a":1}')]
     assert response.finish_reason.kind is FinishKind.TOOL_CALLS
+
+
+def test_the_short_way_keeps_state_beside_its_own_reasoning() -> None:
+    """Text, signed reasoning, then a text chunk like the first: the signature stays with the reasoning."""
+    said = chunk({"content": "a"})
+    signed = chunk({"reasoning_details": [{"type": "reasoning.text", "text": "why", "signature": "s", "index": 0}]})
+    first, thought, last = parts(sse(said, said, signed, said, said, chunk({}, "stop")))
+    assert (first, last) == (TextPart("aa"), TextPart("aa"))
+    assert thought.opaque["openai_chat"]["reasoning_details"][0]["signature"] == "s"

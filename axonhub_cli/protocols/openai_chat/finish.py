@@ -1,0 +1,50 @@
+"""Why an answer ended: upstreams' words, ours, and what clients are told."""
+
+from __future__ import annotations
+
+from axonhub_cli.llm.errors import APIError, ErrorKind
+from axonhub_cli.llm.response import FinishKind, FinishReason
+
+_KINDS = {
+    "stop": FinishKind.STOP,
+    "end_turn": FinishKind.STOP,
+    "stop_sequence": FinishKind.STOP,
+    "eos": FinishKind.STOP,
+    "length": FinishKind.LENGTH,
+    "max_tokens": FinishKind.LENGTH,
+    "model_length": FinishKind.LENGTH,  # Mistral
+    "tool_calls": FinishKind.TOOL_CALLS,
+    "tool_use": FinishKind.TOOL_CALLS,
+    "function_call": FinishKind.TOOL_CALLS,
+    "content_filter": FinishKind.CONTENT_FILTER,
+    "sensitive": FinishKind.CONTENT_FILTER,  # Zhipu
+    "error": FinishKind.ERROR,
+    "network_error": FinishKind.ERROR,  # Zhipu
+    "insufficient_system_resource": FinishKind.ERROR,  # DeepSeek
+    "abort": FinishKind.ERROR,  # vLLM
+}
+_OVERLOADED = ("insufficient_system_resource", "network_error")
+
+FINISH_WORDS = {
+    FinishKind.STOP: "stop",
+    FinishKind.LENGTH: "length",
+    FinishKind.TOOL_CALLS: "tool_calls",
+    FinishKind.CONTENT_FILTER: "content_filter",
+}
+
+
+def finish_reason(word: str | None, called: bool) -> FinishReason:
+    """`called` is whether there are tool calls: vendors say stop beside them, and tool_calls without any."""
+    kind = _KINDS.get(word or "stop", FinishKind.STOP)
+    if kind is FinishKind.STOP and called:
+        kind = FinishKind.TOOL_CALLS
+    elif kind is FinishKind.TOOL_CALLS and not called:
+        kind = FinishKind.STOP
+    return FinishReason(kind, word)
+
+
+def gave_up(reason: str | None) -> APIError:
+    """The failure behind a finish reason that is one."""
+    kind = ErrorKind.OVERLOADED if reason in _OVERLOADED else ErrorKind.SERVER_ERROR
+    status = 503 if kind is ErrorKind.OVERLOADED else 500
+    return APIError(kind, f"The upstream gave up on its answer ({reason}).", status, code=reason, upstream=True)
