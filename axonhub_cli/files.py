@@ -10,7 +10,7 @@ from pathlib import Path
 
 from axonhub_cli.errors import AxonHubError
 
-__all__ = ["create_private", "make_private_folder", "open_private", "read_limited", "replace_file"]
+__all__ = ["create_private", "link_new", "make_private_folder", "open_private", "read_limited", "replace_file"]
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
@@ -54,10 +54,9 @@ def create_private(path: Path, data: bytes) -> bool:
     try:
         temporary = _temporary(path, data, FILE_MODE)
         try:
-            _link(temporary, path)
+            link_new(temporary, path)
         finally:
             temporary.unlink(missing_ok=True)
-        _sync_folder(path.parent)
     except FileExistsError:
         return False
     except OSError as error:
@@ -87,6 +86,20 @@ def replace_file(path: Path, data: bytes, mode: int | None = None) -> None:
         raise _failure(f"cannot write {path}", error) from error
 
 
+def link_new(temporary: Path, path: Path) -> None:
+    """Gives a finished file its name, for good. Raises FileExistsError where the name is taken, OSError else."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:
+        # A file system without hard links (FAT, some network mounts): nearly as good.
+        if os.path.lexists(path):
+            raise FileExistsError(path) from None
+        temporary.replace(path)
+    _sync_folder(path.parent)
+
+
 def read_limited(path: Path, limit: int) -> bytes:
     """All of a file of at most `limit` bytes. Raises AxonHubError when it is larger; OSError as it comes."""
     with path.open("rb") as file:
@@ -111,19 +124,6 @@ def _temporary(target: Path, data: bytes, mode: int) -> Path:
         path.unlink(missing_ok=True)
         raise
     return path
-
-
-def _link(temporary: Path, path: Path) -> None:
-    """Gives the file its name unless that is taken (FileExistsError)."""
-    try:
-        os.link(temporary, path)
-    except FileExistsError:
-        raise
-    except OSError:
-        # A file system without hard links (FAT, some network mounts): nearly as good.
-        if os.path.lexists(path):
-            raise FileExistsError(path) from None
-        temporary.replace(path)
 
 
 def _keep_owner(path: Path, old: os.stat_result) -> None:

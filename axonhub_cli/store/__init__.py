@@ -1,1 +1,1 @@
-"""What is remembered: rows to entities and back. All SQL is here."""
+"""Everything that is remembered: channels, profiles, keys, traces and what they cost."""

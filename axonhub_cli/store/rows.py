@@ -1,0 +1,85 @@
+"""Rows of a table as values of a Struct: one column a field, lists and mappings as JSON text."""
+
+from __future__ import annotations
+
+import math
+import typing
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, Generic, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from axonhub_cli.errors import StoreError
+from axonhub_cli.store.connection import Row
+
+__all__ = ["RowCodec"]
+
+S = TypeVar("S", bound=Struct)
+_LARGEST = 2**63 - 1
+
+
+class RowCodec(Generic[S]):
+    """`columns` is the list for a SELECT or INSERT, in the order of the fields."""
+
+    def __init__(self, kind: type[S]) -> None:
+        self._kind = kind
+        self.names: tuple[str, ...] = kind.__struct_fields__
+        self.columns = ", ".join(self.names)
+        self.holes = ", ".join("?" for _ in self.names)
+        hints = typing.get_type_hints(kind)
+        self._json = tuple(_is_json(hints[name]) for name in self.names)
+
+    def encode(self, value: S) -> tuple[Any, ...]:
+        """The columns, each something every database takes: no lone surrogate, NUL, NaN or huge number."""
+        return tuple(map(_plain, msgspec.structs.astuple(value)))
+
+    def decode(self, row: Row) -> S:
+        """The value. Raises StoreError where the row cannot be one: somebody else has written it."""
+        try:
+            fields = {
+                name: msgspec.json.decode(column) if is_json else column
+                for name, column, is_json in zip(self.names, row, self._json, strict=True)
+            }
+            return msgspec.convert(fields, self._kind, strict=False)
+        except (msgspec.MsgspecError, TypeError, ValueError) as error:
+            raise StoreError(
+                f"a row of {self._kind.__name__} in the database is damaged: {error}", "axonhub doctor checks it."
+            ) from error
+
+
+def _is_json(hint: Any) -> bool:
+    return typing.get_origin(hint) in (tuple, dict, Mapping)
+
+
+def _plain(value: Any) -> Any:
+    if value is None or value is True or value is False:
+        return value
+    if isinstance(value, str):
+        return str(value.value) if isinstance(value, Enum) else _text(value)
+    if isinstance(value, int):
+        return max(-_LARGEST, min(_LARGEST, value))
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return _text(msgspec.json.encode(_clean(value)).decode())
+
+
+def _text(value: str) -> str:
+    """Clients and upstreams may send what no database stores (pitfalls of lone surrogates and NUL)."""
+    if "\0" in value:
+        value = value.replace("\0", "\ufffd")
+    return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+
+
+def _clean(value: Any) -> Any:
+    """Lists and mappings of Structs as plain JSON values with clean text."""
+    if isinstance(value, str):
+        return str(value.value) if isinstance(value, Enum) else _text(value)
+    if isinstance(value, Struct):
+        return {name: _clean(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, Mapping):
+        return {_text(str(key)): _clean(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_clean(item) for item in value]
+    return value
