@@ -16,7 +16,7 @@ from axonhub_cli.protocols.base import Codec, StreamEncoder, Watch
 from axonhub_cli.protocols.compaction import Compactor
 from axonhub_cli.protocols.retarget import retarget, retarget_raw
 from axonhub_cli.protocols.sealing import Sealer, SealPart
-from axonhub_cli.protocols.whole import MAX_BODY, Whole, decode_body, is_stream, response_body, whole
+from axonhub_cli.protocols.whole import MAX_BODY, Whole, declaring, decode_body, is_stream, response_body, whole
 from axonhub_cli.vendors import Quirks
 
 __all__ = ["Passthrough", "Relay", "Translation", "Whole", "retarget", "retarget_raw", "whole"]
@@ -169,7 +169,10 @@ class Passthrough:
         self.truncated = False  # the recorded bytes are not all
         self._codec = client
         self._quirks = quirks
-        self._new_encoder: Callable[[], StreamEncoder] = lambda: client.stream_encoder(request, response_id, now)
+        self._request = request
+        self._new_encoder: Callable[[Request], StreamEncoder] = lambda asked: client.stream_encoder(
+            asked, response_id, now
+        )
         self._recorded = bytearray()
         self._tail = b""  # the last bytes that went to the client
         self._sniffed = False
@@ -196,7 +199,7 @@ class Passthrough:
         if self._done():
             return b""
         if self._json is not None:
-            return self._restream(_events(self._codec, bytes(self._json), self._quirks))
+            return self._restream(bytes(self._json))
         return self.fail(self.watch.error or _CUT)
 
     def fail(self, error: APIError) -> bytes:
@@ -211,12 +214,12 @@ class Passthrough:
             if self._said_all():  # only the terminal's blank line was missing
                 return before
         self.watch.error = self.watch.error or error
-        return before + self._new_encoder().encode([StreamError(error, self.watch.usage)])
+        return before + self._new_encoder(self._request).encode([StreamError(error, self.watch.usage)])
 
     def keepalive(self) -> bytes:
         """See `Relay`. Never inside an event."""
         quiet = self._over or self.watch.ended or not self._between_events()
-        return b"" if quiet else self._new_encoder().keepalive()
+        return b"" if quiet else self._new_encoder(self._request).keepalive()
 
     def body(self) -> Body | None:
         """See `Relay`. At most RECORDED bytes; `truncated` tells."""
@@ -241,22 +244,18 @@ class Passthrough:
             self._recorded += data[:room]
             self.truncated = True
 
-    def _restream(self, events: list[StreamEvent]) -> bytes:
+    def _restream(self, body: bytes) -> bytes:
         self._over = True
-        for event in events:
-            match event:
-                case ResponseStart(model=model):
-                    self.watch.model = model or None
-                case PartEnd():
-                    self.watch.output = True
-                case ResponseEnd(usage=usage, finish_reason=finish):
-                    self.watch.output = self.watch.ended = True
-                    self.watch.usage, self.watch.finish = usage, finish.raw or finish.kind.value
-                case StreamError(error=error):
-                    self.watch.error = error
-                case _:
-                    pass
-        return self._new_encoder().encode(events)
+        watch, request = self.watch, self._request
+        try:
+            response = decode_body(self._codec, body, self._quirks)
+        except Failure as failure:
+            watch.error = failure.error
+            return self._new_encoder(request).encode([StreamError(failure.error)])
+        watch.output = watch.ended = True
+        watch.model, watch.usage = response.model or None, response.usage
+        watch.finish = response.finish_reason.raw or response.finish_reason.kind.value
+        return self._new_encoder(declaring(request, response)).encode(unfold(response))
 
 
 def _events(upstream: Codec, body: bytes, quirks: Quirks) -> list[StreamEvent]:

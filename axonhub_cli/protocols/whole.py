@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, assert_never
 
 import msgspec
 from msgspec.structs import replace
 
 from axonhub_cli.entities import Body
+from axonhub_cli.llm.content import CustomTool, FunctionTool, SearchTool, ShellTool, Tool, ToolCallPart, ToolKind
 from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.llm.fold import fold
 from axonhub_cli.llm.request import Request
@@ -49,6 +50,8 @@ def whole(
     watch.finish = response.finish_reason.raw or response.finish_reason.kind.value
     if raw and not streamed:
         return Whole(data, watch, Body("stream", data))
+    if raw:
+        request = declaring(request, response)
     if request.compaction:
         response = compact_response(response)
     sealed = replace(response, parts=sealed_parts(response.parts, seal_part))
@@ -62,6 +65,28 @@ def decode_body(upstream: Codec, data: bytes, quirks: Quirks) -> Response:
     if payload is None:
         raise Failure(_not_an_answer(upstream, data))
     return upstream.decode_response(payload, quirks)
+
+
+def declaring(request: Request, response: Response) -> Request:
+    """The request with the tools that an answer in its own protocol calls: its names need no translation, so nobody
+    has to know what was declared (pitfall 48 is for answers that are translated)."""
+    calls = [part for part in response.parts if isinstance(part, ToolCallPart)]
+    tools = {(call.kind, call.namespace, call.name): _tool(call) for call in calls}
+    return replace(request, tools=(*request.tools, *tools.values())) if tools else request
+
+
+def _tool(call: ToolCallPart) -> Tool:
+    match call.kind:
+        case ToolKind.FUNCTION:
+            return FunctionTool(call.name, namespace=call.namespace)
+        case ToolKind.CUSTOM:
+            return CustomTool(call.name, namespace=call.namespace)
+        case ToolKind.SEARCH:
+            return SearchTool()
+        case ToolKind.SHELL:
+            return ShellTool()
+        case _:
+            assert_never(call.kind)
 
 
 def response_body(response: Response) -> Body:

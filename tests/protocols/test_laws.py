@@ -171,6 +171,17 @@ def test_passthrough_cut(stream: Fixture) -> None:  # reliability F5
         assert said.removeprefix(data[:cut]) in (b"", b"\n\n") or not relay.watch.ended
 
 
+@pytest.mark.parametrize("stream", laws.PAIRS, ids=str)
+def test_passthrough_of_the_wrong_form(stream: Fixture) -> None:  # pitfall 50
+    """A whole answer where a stream was asked for, and the reverse, by one who knows no more than the model's name."""
+    codec, body, outline = stream.codec, stream.response().read_bytes(), Request("asked")
+    relay = Passthrough(codec, outline, quirks=NATIVE, response_id="resp1", now=1)
+    said = relay.feed(body) + relay.close()
+    whole_ = whole(codec, codec, outline, stream.data, quirks=NATIVE, seal_part=lambda part: part, raw=True)
+    for answer in (fold(decode_bytes(codec, said)), codec.decode_response(msgspec.json.decode(whole_.data), NATIVE)):
+        assert laws.plain(answer).parts == laws.plain(fold(decode(stream))).parts
+
+
 # 7. Loss
 
 
