@@ -308,9 +308,10 @@ def _kind(status: int, words: _Words) -> ErrorKind:
     if status >= 400:
         return _STATUSES.get(status, ErrorKind.INVALID_REQUEST if status < 500 else ErrorKind.SERVER_ERROR)
     for word in said:
-        if word.isdigit() and (kind := _STATUSES.get(int(word))):
+        number = int(word) if re.fullmatch("[45][0-9][0-9]", word) else 0
+        if kind := _STATUSES.get(number):
             return kind
-        if word.isdigit() and 400 <= int(word) < 500:
+        if 400 <= number < 500:
             return ErrorKind.INVALID_REQUEST
         if kind := _TYPES.get(word):
             return kind

@@ -24,8 +24,7 @@ CONTEXT = [  # pitfall 139
     "the request exceeds the available context size, try increasing it",
     "invalid params, context window exceeds limit (2013)",
     "Input is too long for requested model.",
-    "Trying to keep the first 9000 tokens when context the overflows. However, the model is loaded with context length "
-    "of only 4096 tokens, which is not enough. The number of tokens is greater than the context length.",
+    "The number of tokens to keep from the initial prompt is greater than the context length.",
     "Prompt contains 140000 tokens, which is larger than the maximum context of 131072.",
     "Requested token count exceeds the model's maximum context length of 32768 tokens.",
     "This request exceeds the model's maximum prompt tokens",
@@ -132,9 +131,14 @@ def test_never_raises(status: int, body: bytes, headers: dict[str, str]) -> None
     assert read_error(status, {**headers, "retry-after": "nan"}, body).status >= 400
 
 
-@given(st.recursive(st.none() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(
-    st.sampled_from(["error", "message", "code", "detail", "details", "metadata", "raw", "type", "loc", "status"]), inner,
-)))  # fmt: skip
+FIELDS = ["error", "message", "code", "detail", "details", "metadata", "raw", "type", "loc", "status"]
+SHAPES = st.recursive(
+    st.none() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(FIELDS), inner),
+)
+
+
+@given(SHAPES)
 def test_no_shape_raises(payload: Any) -> None:
     assert error_in(payload).message
 

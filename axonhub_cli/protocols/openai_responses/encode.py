@@ -6,6 +6,8 @@ items of OpenAI's own; for all others tools are flat functions and such items ar
 
 from __future__ import annotations
 
+import msgspec
+
 from axonhub_cli.llm.content import FunctionTool, HostedTool, Tool
 from axonhub_cli.llm.request import Request, ResponseFormat, ToolChoice
 from axonhub_cli.protocols.base import JSON, Encoded, Loss
@@ -154,7 +156,7 @@ def _settings(payload: JSON, request: Request, quirks: Quirks, native: JSON, los
         losses.append(Loss("n", "Responses gives one answer"))
     if reasoning := _reasoning(request, quirks, native, losses):
         payload["reasoning"] = reasoning
-    if text := _text(request, quirks, native, losses):
+    if text := _text(payload, request, quirks, native, losses):
         payload["text"] = text
 
 
@@ -194,12 +196,14 @@ def clamp_effort(effort: str, legal: tuple[str, ...]) -> str | None:
     return next((word for word in known if EFFORTS.index(word) >= rank), known[-1])
 
 
-def _text(request: Request, quirks: Quirks, native: JSON, losses: list[Loss]) -> JSON:
+def _text(payload: JSON, request: Request, quirks: Quirks, native: JSON, losses: list[Loss]) -> JSON:
     value: JSON = dict(native.pop("text", {}))
     extra = value.pop("format", {})
     if (form := request.format) is not None:
         kind = _format_kind(form.kind, quirks)
         if kind != form.kind:
+            words = payload.get("instructions", "")
+            payload["instructions"] = "\n\n".join(filter(None, (words, _format_words(form))))
             losses.append(Loss("text.format", f"this vendor has no {form.kind}; it is asked for in words"))
         if kind is not None:
             value["format"] = _format(form, kind, extra)
@@ -221,3 +225,10 @@ def _format(form: ResponseFormat, kind: str, extra: JSON) -> JSON:
     described = {"schema": form.schema, "strict": form.strict, "description": form.description}
     given = {name: value for name, value in described.items() if value is not None}
     return {"type": kind, "name": form.name or "response", **given, **extra}
+
+
+def _format_words(form: ResponseFormat) -> str:
+    if form.schema is None:
+        return "Answer with one JSON object and nothing else."
+    schema = msgspec.json.encode(form.schema).decode()
+    return f"Answer with one JSON value and nothing else, no code fence. It must match this JSON schema:\n{schema}"

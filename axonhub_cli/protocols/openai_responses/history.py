@@ -103,16 +103,19 @@ class History:
     def _parts(self, message: Message, contents: Mapping[str, Any]) -> None:
         spoken: list[JSON] = []
         empty = not message.parts
+        if not self._native:
+            names = [f"content[{index}].{field}" for index, extra in contents.items() for field in extra]
+            self._losses += [Loss(f"{self._path}.{name}", "only OpenAI knows it") for name in names]
         for index, part in enumerate(message.parts):
             extra = contents.get(str(index), {})
             item = self._item(part, message)
+            if isinstance(part, ToolResultPart) and item and "output" in item and contents and self._native:
+                _extend_output(item, contents)
             if item is None:
                 content = self._content(part, message.role is Role.ASSISTANT)
                 spoken += [content | (extra if self._native else {})] if content else []
             else:
                 self._say(spoken, message)
-                if extra and isinstance(part, ToolResultPart):
-                    self._losses.append(Loss(f"{self._path}.content", "fields that only OpenAI knows"))
                 self._items += [item] if item else []
         self._say(spoken, message, empty)
 
@@ -254,6 +257,13 @@ class History:
             if kind in _CALLS and call_id is not None and call_id not in outputs:
                 orphans.append(_no_output(item))
         return [*items, *orphans]
+
+
+def _extend_output(item: JSON, contents: Mapping[str, Any]) -> None:
+    """Puts back what only OpenAI knows of the parts of a tool's output."""
+    output = item["output"]
+    parts: list[JSON] = [{"type": "input_text", "text": output}] if isinstance(output, str) else output
+    item["output"] = [part | contents.get(str(index), {}) for index, part in enumerate(parts)]
 
 
 def _no_output(call: JSON) -> JSON:

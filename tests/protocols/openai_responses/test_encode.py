@@ -143,6 +143,7 @@ def test_format_15() -> None:
     assert encode(Request("m", format=form))[0]["text"]["format"]["schema"] == {"type": "object"}
     payload, losses = encode(Request("m", format=form), Quirks(response_format="json_object"))
     assert payload["text"]["format"] == {"type": "json_object"} and losses
+    assert '{"type":"object"}' in payload["instructions"]
     assert "text" not in encode(Request("m", format=form), Quirks(response_format="none"))[0]
 
 
@@ -152,3 +153,18 @@ def test_merged_system_2() -> None:
     assert payload["instructions"] == "a\n\nb" and len(payload["input"]) == 1
     payload, _ = encode(asked, Quirks(system_role="system"))
     assert payload["input"][0]["role"] == "system"
+
+
+def test_unknown_fields_of_parts_are_kept_or_told() -> None:
+    def text(**fields: Any) -> dict[str, Any]:
+        return {"type": "input_text", "text": "t", **fields}
+
+    items = [
+        {"type": "function_call", "call_id": "a", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "a", "output": [text(tomorrow=1)]},
+        {"type": "message", "role": "user", "content": [text(), text(tomorrow=2)]},
+    ]
+    payload, losses = encode(request(input=items), NATIVE)
+    assert (payload["input"], losses) == (items, ())
+    _, losses = encode(request(input=items))
+    assert [loss.field for loss in losses] == ["messages[1].content[0].tomorrow", "messages[2].content[1].tomorrow"]

@@ -250,22 +250,26 @@ def test_deltas_that_arrive_together_leave_together() -> None:
     assert [event.text for event in events if isinstance(event, PartDelta)] == ["abc"]
 
 
+KINDS = ["output_text", "refusal", "reasoning_text", "reasoning_summary_text", "function_call_arguments"]
+NAMELESS = {**CALL, "id": "fc_2", "name": ""}
+ITEMS = [MESSAGE, CALL, NAMELESS, {"type": "reasoning", "summary": []}, {}, {"type": "x"}]
+PART_DONE = {"type": "response.content_part.done", "output_index": 0, "part": {"type": "output_text"}}
+INDEXES = st.none() | st.integers(0, 2)
+
+
+def any_delta(kind: str, text: str, index: int | None, number: int) -> dict[str, Any]:
+    return delta(text, kind, output_index=index, content_index=number, summary_index=number)
+
+
+def any_item(word: str, index: int | None, item: Any) -> dict[str, Any]:
+    return {"type": f"response.output_item.{word}", "output_index": index, "item": item}
+
+
 EVENTS = st.one_of(
-    st.builds(
-        lambda kind, text, index, number: delta(text, kind, output_index=index, content_index=number, summary_index=number),
-        st.sampled_from(["output_text", "refusal", "reasoning_text", "reasoning_summary_text", "function_call_arguments"]),
-        st.text(max_size=4),
-        st.none() | st.integers(0, 2),
-        st.integers(0, 2),
-    ),
-    st.builds(
-        lambda word, index, item: {"type": f"response.output_item.{word}", "output_index": index, "item": item},
-        st.sampled_from(["added", "done"]),
-        st.none() | st.integers(0, 2),
-        st.sampled_from([MESSAGE, CALL, {**CALL, "id": "fc_2", "name": ""}, {"type": "reasoning", "summary": []}, {}, {"type": "x"}]),
-    ),
-    st.sampled_from([CREATED, COMPLETED, {"type": "response.content_part.done", "output_index": 0, "part": {"type": "output_text"}}]),
-)  # fmt: skip
+    st.builds(any_delta, st.sampled_from(KINDS), st.text(max_size=4), INDEXES, st.integers(0, 2)),
+    st.builds(any_item, st.sampled_from(["added", "done"]), INDEXES, st.sampled_from(ITEMS)),
+    st.sampled_from([CREATED, COMPLETED, PART_DONE]),
+)
 
 
 @settings(max_examples=300, deadline=None)
