@@ -1,0 +1,91 @@
+"""`axonhub serve`."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from axonhub_cli.cli.checks import is_loopback
+from axonhub_cli.cli.context import CliContext
+
+if TYPE_CHECKING:
+    from axonhub_cli.cli.output import Output
+
+
+class LogLevel(StrEnum):
+    """How much the log says."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class LogFormat(StrEnum):
+    """How a line of the log looks."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+def serve(
+    ctx: typer.Context,
+    *,
+    host: Annotated[str | None, typer.Option(metavar="HOST", help="Where to listen.  [default: 127.0.0.1]")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one.  [default: 8090]")] = None,
+    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that share the port.")] = 1,
+    demo: Annotated[bool, typer.Option("--demo", help="Offer the built-in demo model as well.")] = False,
+    log_level: Annotated[LogLevel | None, typer.Option(help="How much to log.  [default: info]")] = None,
+    log_format: Annotated[LogFormat, typer.Option(help="How to log.")] = LogFormat.TEXT,
+) -> None:
+    """Serve until interrupted. What the commands change meanwhile counts from the next request on."""
+    from axonhub_cli.server.app import ServeOptions
+    from axonhub_cli.server.app import serve as run_server
+
+    app = CliContext.of(ctx)
+    config = app.config
+    options = ServeOptions(
+        home=app.home,
+        config=config,
+        host=host or config.server.host,
+        port=config.server.port if port is None else port,
+        workers=workers,
+        demo=demo,
+        log_level=log_level.value if log_level else config.log.level,
+        log_format=log_format.value,
+    )
+    _banner(app, options.host, options.port, demo=demo)
+    app.close()
+    code = run_server(options)
+    if code:
+        raise typer.Exit(code)
+
+
+def _banner(app: CliContext, host: str, port: int, *, demo: bool) -> None:
+    out = app.output()
+    channels = [channel.name for channel in app.store.channels.list() if channel.enabled]
+    if demo:
+        channels.append("demo")
+    out.note(f"axonhub serves http://{url_host(host)}:{port or '(a free port)'}/v1")
+    out.note(f"  home      {app.home.root}")
+    out.note(f"  channels  {', '.join(channels) or 'none yet: axonhub channel add NAME --type TYPE'}")
+    out.note("  codex     axonhub codex setup   (then run codex as ever)")
+    out.note("  watch     axonhub traces tail")
+    _warn(out, app, host)
+
+
+def _warn(out: Output, app: CliContext, host: str) -> None:
+    if not is_loopback(host):
+        out.warning(f"listening on {host}: other machines can reach this hub; every request still needs a key")
+    if not app.store.keys.list():
+        out.hint('no client can get in without a key: export AXONHUB_API_KEY="$(axonhub key create NAME)"')
+    if sys.stderr.isatty():
+        out.note("  stop      Ctrl-C")
+
+
+def url_host(host: str) -> str:
+    """A host as it stands in a URL."""
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host

@@ -1,0 +1,111 @@
+"""What `traces show` and `demo` load of a trace, and how `traces show` prints it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from axonhub_cli.cli.conversation import Entry, Once, read_said
+from axonhub_cli.cli.text import rfc3339
+from axonhub_cli.cli.trace_rows import attempt_row, request_row
+from axonhub_cli.cli.trace_tree import Shown, request_tree, trace_tree
+from axonhub_cli.entities import RequestRecord
+from axonhub_cli.ids import now_ms
+from axonhub_cli.store.traces import RequestFilter
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from axonhub_cli.cli.output import Output
+    from axonhub_cli.store.database import Store
+
+_MOST = 10_000  # requests of one trace
+
+
+def load_trace(store: Store, trace_id: str) -> list[Shown]:
+    """The requests of a trace, oldest first, with all that is stored of them."""
+    records = store.traces.requests(RequestFilter(trace_id=trace_id), _MOST, newest_first=False)
+    return [load_request(store, record) for record in records]
+
+
+def load_request(store: Store, record: RequestRecord) -> Shown:
+    """One request with its attempts and what was said in it."""
+    attempts = tuple(store.traces.attempts(record.id))
+    return Shown(record, attempts, read_said(record, store.traces.bodies(record.id)))
+
+
+def show_found(store: Store, identity: str, out: Output, *, raw: bool) -> None:
+    """Prints the trace or request that `identity` names. Raises NotFoundError, also where several fit."""
+    found = store.traces.find(identity)
+    if isinstance(found, RequestRecord):
+        records: Sequence[RequestRecord] = (found,)
+    else:
+        records = store.traces.requests(RequestFilter(trace_id=found), _MOST, newest_first=False)
+    if raw:
+        _print_raw(store, records, out)
+        return
+    shown = [load_request(store, record) for record in records]
+    if isinstance(found, RequestRecord):
+        _print_request(shown[0], out)
+    elif out.json:
+        out.detail(_trace_row(found, shown), ())
+    else:
+        out.tree(trace_tree(found, shown, now_ms=now_ms()))
+
+
+def _print_request(shown: Shown, out: Output) -> None:
+    if out.json:
+        out.detail(_detail_row(shown), ())
+    else:
+        out.tree(request_tree(shown, now_ms=now_ms()))
+
+
+def _trace_row(trace_id: str, shown: Sequence[Shown]) -> dict[str, Any]:
+    once = Once()
+    news = [Shown(each.record, each.attempts, once.news(each.record.thread_id, each.said)) for each in shown]
+    records = [each.record for each in shown]
+
+    def total(name: str) -> Any:
+        known = [value for record in records if (value := getattr(record, name)) is not None]
+        return sum(known) if known else None
+
+    sums = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "cost_usd")
+    return {
+        "trace_id": trace_id,
+        "started_at": rfc3339(records[0].started_at) if records else None,
+        "finished_at": rfc3339(max((record.finished_at or record.started_at for record in records), default=None)),
+        **{name: total(name) for name in sums},
+        "requests": [_detail_row(each) for each in news],
+    }
+
+
+def _detail_row(shown: Shown) -> dict[str, Any]:
+    """`messages` are those the client sent (in a trace: those that are new), `reply` what it got."""
+    return {
+        **request_row(shown.record),
+        "attempt_details": [attempt_row(attempt) for attempt in shown.attempts],
+        "messages": [_entry_row(entry) for entry in shown.said.heard],
+        "reply": [_entry_row(entry) for entry in shown.said.answered],
+        "problems": list(shown.said.problems),
+    }
+
+
+def _entry_row(entry: Entry) -> dict[str, Any]:
+    row: dict[str, Any] = {"role": entry.role, "type": entry.kind, "text": entry.text}
+    return row | {name: value for name in ("name", "call_id") if (value := getattr(entry, name)) is not None}
+
+
+def _print_raw(store: Store, records: Sequence[RequestRecord], out: Output) -> None:
+    """The stored bodies: as a JSON array, or one after another under a note on stderr."""
+    bodies = [(record.id, body) for record in records for body in store.traces.bodies(record.id)]
+    if out.json:
+        rows = [
+            {"request_id": request_id, "kind": body.kind, "data": body.data.decode("utf-8", "backslashreplace")}
+            for request_id, body in bodies
+        ]
+        out.table(rows, ())
+        return
+    for request_id, body in bodies:
+        out.note(f"--- {request_id} {body.kind}")
+        out.block(body.data.decode("utf-8", "backslashreplace"))
+    if not bodies:
+        out.note("no bodies are stored of it")
