@@ -142,7 +142,7 @@ def codex_catalog(names: Iterable[str], target: Callable[[str], str] = str) -> J
 
 def _codex_entry(name: str, target: str, priority: int) -> JSON:
     known = describe(target)
-    efforts = known.efforts or ("none",)
+    efforts = known.efforts  # none: Codex then sends no effort at all
     window = int(known.context * _SAFE_SHARE)
     mapped = "" if target == name else f" · {target}"
     return {
@@ -150,7 +150,7 @@ def _codex_entry(name: str, target: str, priority: int) -> JSON:
         "display_name": name,
         "description": f"By way of AxonHub{mapped}",
         "supported_reasoning_levels": [{"effort": word, "description": _EFFORT_WORDS[word]} for word in efforts],
-        "default_reasoning_level": "medium" if "medium" in efforts else efforts[0],
+        "default_reasoning_level": "medium" if "medium" in efforts else next(iter(efforts), None),
         "shell_type": "unified_exec",
         "visibility": "list",
         "supported_in_api": True,

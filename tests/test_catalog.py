@@ -106,7 +106,10 @@ def test_the_codex_catalog() -> None:  # pitfalls 116, 133, 164
     assert first["context_window"] == 121_600 < 128_000  # the target's, and a little less
     assert first["apply_patch_tool_type"] == "freeform"
     assert first["input_modalities"] == ["text"]
-    assert {"effort", "description"} == set(first["supported_reasoning_levels"][0])
+    assert (first["supported_reasoning_levels"], first["default_reasoning_level"]) == ([], None)
+    thinker = catalog.codex_catalog(["glm-4.6"])["models"][0]
+    assert {"effort", "description"} == set(thinker["supported_reasoning_levels"][0])
+    assert thinker["default_reasoning_level"] == "medium"
     assert catalog.target_of(WORK) == {"gpt-5": "deepseek-chat", "p": "b/x"}
 
 
