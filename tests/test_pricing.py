@@ -73,3 +73,14 @@ def test_counts_that_do_not_add_up_cost_something_sane() -> None:
 def test_prices_load_only_when_needed() -> None:
     code = "import sys, axonhub_cli.pricing; sys.exit('genai_prices' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_prices_are_options_a_channel_may_have() -> None:
+    from axonhub_cli.entities import Channel
+    from axonhub_cli.errors import ConfigError
+    from axonhub_cli.vendors.channels import check_options
+
+    check_options(Channel("c", "c", "vllm", "http://127.0.0.1:1", options=OWN))
+    for bad in ("", "x", "-1", "1.2.3", "1e9", "nan", "½"):
+        with pytest.raises(ConfigError, match="price_input"):
+            check_options(Channel("c", "c", "vllm", "http://127.0.0.1:1", options={"price_input": bad}))

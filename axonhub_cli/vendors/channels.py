@@ -13,6 +13,7 @@ from axonhub_cli.vendors.quirks import ChannelType, Quirks
 from axonhub_cli.vendors.types import CHANNEL_TYPES, CHAT, RESPONSES
 
 PROTOCOL_OPTION = "protocol"
+PRICE_OPTIONS = ("price_cached", "price_input", "price_output")  # USD per million tokens; read by `pricing`
 
 _CHOICES: dict[str, tuple[str, ...]] = {
     "system_role": ("developer", "system"),
@@ -66,8 +67,11 @@ def _overrides(options: Mapping[str, str]) -> dict[str, Any]:
     for name, text in options.items():
         if name == PROTOCOL_OPTION:
             continue
+        if name in PRICE_OPTIONS:
+            _check_price(name, text)
+            continue
         if name not in _PARSERS:
-            legal = ", ".join(sorted([*_PARSERS, PROTOCOL_OPTION]))
+            legal = ", ".join(sorted([*_PARSERS, PROTOCOL_OPTION, *PRICE_OPTIONS]))
             raise ConfigError(f"there is no channel option {name!r}", f"one of: {legal}")
         values[name] = _PARSERS[name](name, text.strip())
     return values
@@ -99,6 +103,12 @@ def _count(name: str, text: str) -> int | None:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise _bad(name, text, ("none", "a number from 1"))
     return int(text)
+
+
+def _check_price(name: str, text: str) -> None:
+    whole, _, cents = text.strip().partition(".")
+    if not (whole + cents).isdecimal() or not text.isascii():
+        raise _bad(name, text, ("USD per million tokens, such as 0.27",))
 
 
 def _object(name: str, text: str) -> dict[str, Any]:
