@@ -104,7 +104,10 @@ class Attempt:
         headers |= _shown(reply.headers, self._prepared.raw)
         data = await self._read(reply, self._limits.reply, self._limits.idle_upstream_s)
         self._watchdog.relax()
-        return self._prepared.whole(self._asked, data)
+        try:
+            return self._prepared.whole(self._asked, data)
+        except Failure as failure:
+            raise Failure(self._prepared.scrubbed(failure.error)) from None
 
     async def drain(self) -> None:
         """After the client has its answer: lets the upstream finish, so that its connection can be used again."""
@@ -140,7 +143,7 @@ class Attempt:
             reply.close()  # the status says enough
         self._watchdog.relax()
         body = b"".join(chunks)[: self._limits.error_body]
-        return self._prepared.upstream.decode_error(reply.status, reply.headers, body)
+        return self._prepared.scrubbed(self._prepared.upstream.decode_error(reply.status, reply.headers, body))
 
     async def _pump(self, reply: Reply, headers: Mapping[str, str]) -> None:
         assert self._relay is not None
@@ -152,7 +155,7 @@ class Attempt:
             data = await reply.read()
             out = relay.feed(data) if data else relay.close()
             if watch.error is not None and not gate.committed:
-                raise Failure(watch.error)
+                raise Failure(self._prepared.scrubbed(watch.error))
             first = not gate.committed
             ready = gate.add(out, watch.output or watch.ended)
             if ready:
@@ -160,7 +163,7 @@ class Attempt:
                     self._journal.output()
                 await client.send(ready, headers)
             if watch.ended or watch.error is not None or not data:
-                self.error = watch.error
+                self.error = self._prepared.scrubbed(watch.error) if watch.error is not None else None
                 return
 
     async def _read(self, reply: Reply, most: int, patience: float) -> bytes:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from axonhub_cli.entities import Channel, UpstreamKey
 from axonhub_cli.errors import ConfigError
 from axonhub_cli.llm.content import Part
-from axonhub_cli.llm.errors import Failure
+from axonhub_cli.llm.errors import APIError, Failure
 from axonhub_cli.protocols import registry
 from axonhub_cli.protocols.base import Codec, Loss, Operation
 from axonhub_cli.protocols.opaque import Seal, seal_part, strip_sealed, unseal_request
@@ -40,6 +40,7 @@ class Prepared(Struct, frozen=True):
     losses: tuple[Loss, ...]
     path: str
     seal_part: Callable[[Part], Part]
+    secret: str  # the key in the call, to be kept out of what others read
 
     def relay(self, asked: Asked, response_id: str, now: int) -> Relay:
         """For an answer that streams."""
@@ -54,6 +55,14 @@ class Prepared(Struct, frozen=True):
             now=now,
             seal_part=self.seal_part,
         )
+
+    def scrubbed(self, error: APIError) -> APIError:
+        """Without the key, which some upstreams repeat in their errors (reliability K5)."""
+        secret = self.secret
+        if not secret or secret not in f"{error.message}{error.raw}{error.param}{error.code}":
+            return error
+        words = {name: getattr(error, name) for name in ("message", "raw", "param", "code")}
+        return replace(error, **{name: value.replace(secret, "[key]") for name, value in words.items() if value})
 
     def whole(self, asked: Asked, data: bytes) -> Whole:
         """For an answer in one piece. Raises Failure for an error inside."""
@@ -91,7 +100,8 @@ def prepare(
     raw = protocol == asked.codec.name
     origin = f"{protocol}/{channel.id}"
     operation = asked.operation if raw else Operation.GENERATE
-    call = upstream.call(operation, model, _key(key, channel, read_key), asked.stream)
+    secret = _key(key, channel, read_key)
+    call = upstream.call(operation, model, secret, asked.stream)
     if raw:
         body, losses = _patched(asked, model, quirks, seal)
     else:
@@ -112,6 +122,7 @@ def prepare(
         losses,
         urlsplit(channel.base_url).path.rstrip("/") + call.path,
         lambda part: seal_part(part, seal, origin),
+        secret,
     )
 
 

@@ -87,7 +87,7 @@ class Server(web.Server):
         self._options: dict[str, Any] = {
             "head_s": limits.head_s,
             "keepalive_timeout": limits.idle_s,
-            "lingering_time": 2.0,
+            "lingering_time": 1.0,
             "access_log": None,
             "auto_decompress": False,  # aiohttp inflates a bomb whole before it looks at its size
             "max_line_size": 16 * KIB,

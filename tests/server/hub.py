@@ -105,9 +105,9 @@ def channel(name, url, *, type="openai-compatible", **fields):
 
 
 @asynccontextmanager
-async def hub(tmp_path, channels=(), *, limits=FAST, profile=None, demo=False, config=Config(), **options):
+async def hub(tmp_path, channels=(), *, limits=FAST, profile=None, demo=False, config=None, **options):
     """`channels` by name in the order to try them."""
-    home = Home(tmp_path, tmp_path)
+    home, config = Home(tmp_path, tmp_path), config or Config()
     records = Records()
 
     def opener(home, config):
@@ -126,6 +126,7 @@ async def hub(tmp_path, channels=(), *, limits=FAST, profile=None, demo=False, c
     environ = {"UP_KEY": UPSTREAM_KEY, **options.pop("environ", {})}
     serve = ServeOptions(home=home, config=config, port=0, demo=demo, limits=limits, environ=environ, **options)
     running = await start(serve, opener=opener)
+    running.hub.chance = lambda: 0.0  # no jitter: repeats come at once
     served = Hub(running, plain, store, records)
     try:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
