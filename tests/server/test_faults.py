@@ -65,10 +65,13 @@ BEFORE = {
 
 @pytest.mark.parametrize("name", BEFORE)
 async def test_f1_f4_another_channel_answers_and_the_client_sees_nothing(tmp_path, name):
-    async with Upstream(BEFORE[name]) as bad, Upstream(streams()) as good:
-        async with hub(tmp_path, [channel("bad", bad.url), channel("good", good.url)]) as h:
-            status, _, text = await h.ask()
-            record = await h.finished()
+    async with (
+        Upstream(BEFORE[name]) as bad,
+        Upstream(streams()) as good,
+        hub(tmp_path, [channel("bad", bad.url), channel("good", good.url)]) as h,
+    ):
+        status, _, text = await h.ask()
+        record = await h.finished()
     assert status == 200
     assert kinds(text)[-1] == "response.completed"
     assert "response.failed" not in text
@@ -134,10 +137,13 @@ async def test_f3_f5_a_cut_after_output_ends_in_an_error_and_no_second_call(tmp_
             await wire.chunk(piece)
         wire.reset()
 
-    async with Upstream(cut) as bad, Upstream(streams()) as good:
-        async with hub(tmp_path, [channel("bad", bad.url), channel("good", good.url)]) as h:
-            status, _, text = await h.ask()
-            record = await h.finished()
+    async with (
+        Upstream(cut) as bad,
+        Upstream(streams()) as good,
+        hub(tmp_path, [channel("bad", bad.url), channel("good", good.url)]) as h,
+    ):
+        status, _, text = await h.ask()
+        record = await h.finished()
     found = kinds(text)
     assert status == 200
     assert found.count("response.failed") + found.count("response.completed") == 1
@@ -182,26 +188,32 @@ async def test_f6_f7_after_an_error_event_the_stream_closes_at_once(tmp_path):
         await wire.chunk(b'data: {"error":{"message":"the model fell over","type":"server_error"}}\n\n')
         await wire.silence()
 
-    async with Upstream(fails) as up, hub(tmp_path, [channel("a", up.url)]) as h:
-        async with h.post() as response:
-            last = None
-            async for chunk in response.content.iter_any():
-                last = time.monotonic(), chunk
-            assert time.monotonic() - last[0] < 0.2
-            assert b"response.failed" in last[1]
-            assert b"the model fell over" in last[1]
+    async with (
+        Upstream(fails) as up,
+        hub(tmp_path, [channel("a", up.url)]) as h,
+        h.post() as response,
+    ):
+        last = None
+        async for chunk in response.content.iter_any():
+            last = time.monotonic(), chunk
+        assert time.monotonic() - last[0] < 0.2
+        assert b"response.failed" in last[1]
+        assert b"the model fell over" in last[1]
         await asyncio.wait_for(up.calls[0].closed.wait(), 1)
 
 
 async def test_f8_silence_before_the_first_byte_is_bounded_and_the_client_hears_from_us(tmp_path):
-    async with Upstream(_silent) as bad, Upstream(streams()) as good:
-        async with hub(tmp_path, [channel("bad", bad.url), channel("good", good.url)]) as h:
-            start = time.monotonic()
-            async with h.post() as response:
-                await response.content.readany()
-                assert time.monotonic() - start < FAST.first_byte_s  # pitfall 151: an event, not a comment
-                rest = (await response.content.read()).decode()
-            took = time.monotonic() - start
+    async with (
+        Upstream(_silent) as bad,
+        Upstream(streams()) as good,
+        hub(tmp_path, [channel("bad", bad.url), channel("good", good.url)]) as h,
+    ):
+        start = time.monotonic()
+        async with h.post() as response:
+            await response.content.readany()
+            assert time.monotonic() - start < FAST.first_byte_s  # pitfall 151: an event, not a comment
+            rest = (await response.content.read()).decode()
+        took = time.monotonic() - start
     assert kinds(rest)[-1] == "response.completed"
     assert FAST.first_byte_s <= took < FAST.first_byte_s + 1
 
@@ -316,9 +328,12 @@ async def test_a_short_wait_is_waited_here(tmp_path):
 
 
 async def test_the_clients_own_mistake_is_not_repeated_elsewhere(tmp_path):  # pitfall 141
-    async with Upstream(answers(400, {"error": {"message": "bad tool", "code": "x"}})) as bad, Upstream(streams()) as b:
-        async with hub(tmp_path, [channel("bad", bad.url), channel("b", b.url)]) as h:
-            status, _, text = await h.ask()
+    async with (
+        Upstream(answers(400, {"error": {"message": "bad tool", "code": "x"}})) as bad,
+        Upstream(streams()) as b,
+        hub(tmp_path, [channel("bad", bad.url), channel("b", b.url)]) as h,
+    ):
+        status, _, text = await h.ask()
     assert status == 400
     assert "bad tool" in json.loads(text)["error"]["message"]
     assert (len(bad.calls), b.calls) == (1, [])
@@ -371,9 +386,12 @@ async def test_f29_an_event_of_8_mib_passes(tmp_path):  # pitfall 154
                 await wire.chunk(piece[start : start + (1 << 18)])
         await wire.end()
 
-    async with Upstream(script) as up, hub(tmp_path, [channel("o", up.url, type="openai")]) as h:
-        async with h.post() as response:
-            received = await response.read()
+    async with (
+        Upstream(script) as up,
+        hub(tmp_path, [channel("o", up.url, type="openai")]) as h,
+        h.post() as response,
+    ):
+        received = await response.read()
     assert received == b"".join(pieces)
 
 

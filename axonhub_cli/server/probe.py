@@ -1,0 +1,138 @@
+"""One tiny real request to a channel, and the list of models it has: for the commands that test channels."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from axonhub_cli import demo, vendors
+from axonhub_cli.entities import Channel
+from axonhub_cli.errors import AxonHubError
+from axonhub_cli.llm.content import TextPart
+from axonhub_cli.llm.errors import Failure
+from axonhub_cli.llm.events import PartDelta, PartEnd, StreamEvent
+from axonhub_cli.llm.fold import fold
+from axonhub_cli.llm.request import Message, Request, Role
+from axonhub_cli.llm.response import Response, Usage
+from axonhub_cli.protocols import registry
+from axonhub_cli.protocols.base import Codec, Operation
+from axonhub_cli.server.limits import Limits
+from axonhub_cli.server.reloader import DEMO
+from axonhub_cli.server.transports import Transports
+from axonhub_cli.server.upstream import USER_AGENT, Outgoing, Reply
+
+_PROMPT = "Reply with the single word: ready"
+_MAX_TOKENS = 256  # models that think need some before the first word
+_LIMITS = Limits(first_byte_s=30.0)
+
+
+class ProbeResult(Struct, frozen=True):
+    """What came of the request; `error` is the upstream's own, in words. Unknown is None."""
+
+    ok: bool
+    latency_ms: int
+    ttft_ms: int | None = None
+    usage: Usage | None = None
+    text: str = ""
+    error: str | None = None
+
+
+async def probe_channel(channel: Channel, key: str | None, model: str) -> ProbeResult:
+    """Asks `model` for one word, with the key itself. Never raises for what the upstream does."""
+    transports = Transports(_LIMITS)
+    start = time.monotonic()
+    try:
+        first, response = await _ask(transports, channel, key or "", model, start)
+    except Failure as failure:
+        message = failure.error.message.replace(key, "[key]") if key else failure.error.message
+        return ProbeResult(False, _ms(start), error=f"{failure.error.status}: {message}")
+    finally:
+        await transports.close()
+    text = "".join(part.text for part in response.parts if isinstance(part, TextPart)).strip()
+    return ProbeResult(True, _ms(start), first, response.usage, text)
+
+
+async def upstream_models(channel: Channel, key: str | None) -> list[str]:
+    """The names the upstream lists, in its order. Raises AxonHubError with the upstream's words."""
+    if channel.type == DEMO:
+        return list(demo.MODELS)
+    transports = Transports(_LIMITS)
+    try:
+        codec = registry.codec(vendors.protocols(channel)[0])
+        url = channel.base_url.rstrip("/") + "/models"
+        reply = await transports.get(Outgoing(channel, url, _headers(codec, "", key or "", stream=False), b"", False))
+        data = await _whole(reply)
+        _check(codec, reply, data)
+        return _names(data)
+    except Failure as failure:
+        message = failure.error.message.replace(key, "[key]") if key else failure.error.message
+        raise AxonHubError(
+            f"channel {channel.name}: its models cannot be listed: {message}",
+            "Check its base URL and key, or name its models with --model.",
+        ) from None
+    finally:
+        await transports.close()
+
+
+async def _ask(
+    transports: Transports, channel: Channel, key: str, model: str, start: float
+) -> tuple[int | None, Response]:
+    codec, quirks = registry.codec(vendors.protocols(channel)[0]), vendors.quirks(channel)
+    request = Request(model, messages=(Message(Role.USER, (TextPart(_PROMPT),)),), max_tokens=_MAX_TOKENS, stream=True)
+    body = msgspec.json.encode(codec.encode_request(request, quirks).payload)
+    path = codec.call(Operation.GENERATE, model, key, True).path
+    headers = _headers(codec, model, key, stream=True)
+    url = channel.base_url.rstrip("/") + path
+    reply = await transports.send(Outgoing(channel, url, headers, body, True))
+    try:
+        if reply.status >= 300:
+            _check(codec, reply, await _whole(reply))
+        decoder = codec.stream_decoder(quirks)
+        events: list[StreamEvent] = []
+        first: int | None = None
+        while data := await reply.read():
+            events += decoder.feed(data)
+            if first is None and any(isinstance(event, (PartDelta, PartEnd)) for event in events):
+                first = _ms(start)
+        return first, fold([*events, *decoder.close()])
+    finally:
+        reply.close()
+
+
+def _headers(codec: Codec, model: str, key: str, *, stream: bool) -> dict[str, str]:
+    call = codec.call(Operation.GENERATE, model, key, stream)
+    common = {"content-type": "application/json", "accept-encoding": "identity", "user-agent": USER_AGENT}
+    return {**call.headers, **common}
+
+
+async def _whole(reply: Reply) -> bytes:
+    chunks: list[bytes] = []
+    size = 0
+    while size < _LIMITS.reply and (data := await reply.read()):
+        chunks.append(data)
+        size += len(data)
+    return b"".join(chunks)
+
+
+def _check(codec: Codec, reply: Reply, data: bytes) -> None:
+    if reply.status != 200:
+        raise Failure(codec.decode_error(reply.status, reply.headers, data))
+
+
+def _names(data: bytes) -> list[str]:
+    """OpenAI's list, or a bare one, as some servers send it."""
+    try:
+        payload: Any = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return []
+    rows: Iterable[Any] = payload.get("data") or () if isinstance(payload, dict) else payload
+    names = [row.get("id") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return [name for name in names if isinstance(name, str)]
+
+
+def _ms(start: float) -> int:
+    return round((time.monotonic() - start) * 1000)

@@ -1,0 +1,178 @@
+"""CPU of the proxy for one translated Codex stream: a 40 kB request, 200 chunks, recording on.
+
+    python -m tests.bench.bench_exchange [--requests 300] [--passthrough] [--profile FILE]
+
+Three processes: a fake upstream, the proxy, and this one as the client. CPU is the proxy's own, by getrusage.
+"""
+
+import argparse
+import asyncio
+import cProfile
+import io
+import json
+import multiprocessing
+import resource
+import statistics
+import tempfile
+import time
+from pathlib import Path
+
+CHUNKS = 200
+
+
+def upstream(ports, passthrough):
+    """Answers every request with the same stream, twenty chunks a write: what a fast model looks like."""
+    from tests.server.upstreams import chat_stream, responses_events
+
+    pieces = chat_stream("word " * CHUNKS)
+    if passthrough:
+        events = responses_events()
+        pieces = [*events[:5], *([events[5]] * CHUNKS), *events[6:]]
+
+    async def serve(reader, writer):
+        while True:
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+            except (asyncio.IncompleteReadError, ConnectionError):
+                return
+            length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
+            await reader.readexactly(length)
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
+            for piece in pieces:
+                writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                await asyncio.sleep(0)  # one write each: the proxy sees many small reads
+            writer.write(b"0\r\n\r\n")
+            await writer.drain()
+
+    async def main():
+        server = await asyncio.start_server(serve, "127.0.0.1", 0)
+        ports.send(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
+
+    asyncio.run(main())
+
+
+def proxy(pipe, port, folder, options):
+    from axonhub_cli.config import Config
+    from axonhub_cli.entities import ApiKey
+    from axonhub_cli.paths import Home
+    from axonhub_cli.server import log
+    from axonhub_cli.server.app import ServeOptions, start
+    from axonhub_cli.store.api_keys import new_api_key
+    from axonhub_cli.store.database import open_store
+    from tests.server.hub import channel
+
+    home, config = Home(Path(folder), Path(folder)), Config()
+    plain, digest, prefix = new_api_key()
+    kind = "openai" if options.passthrough else "deepseek"
+    with open_store(home, config) as store:
+        store.channels.add(channel("up", f"http://127.0.0.1:{port}/v1", type=kind))
+        store.keys.add(ApiKey(id="key_b", name="bench", digest=digest, prefix=prefix))
+
+    async def main():
+        log.setup("info", "text", home.create_logs(), io.StringIO())
+        running = await start(ServeOptions(home=home, config=config, port=0, environ={"UP_KEY": "sk-x"}))
+        pipe.send((running.url, plain))
+        loop = asyncio.get_running_loop()
+        while (order := await loop.run_in_executor(None, pipe.recv)) != "stop":
+            usage = resource.getrusage(resource.RUSAGE_SELF)
+            pipe.send((usage.ru_utime + usage.ru_stime, _rss_mb()) if order == "cpu" else None)
+        await running.stop(0)
+
+    if options.profile:
+        profiler = cProfile.Profile()
+        profiler.runcall(asyncio.run, main())
+        profiler.dump_stats(options.profile)
+    else:
+        asyncio.run(main())
+
+
+def _rss_mb():
+    with Path("/proc/self/statm").open() as file:
+        return int(file.read().split()[1]) * resource.getpagesize() / 2**20
+
+
+def codex_request():
+    """About 40 kB: a long developer message, a dozen tools, some turns."""
+    tools = [
+        {
+            "type": "function",
+            "name": f"tool_{n}",
+            "description": "Does a thing. " * 40,
+            "strict": False,
+            "parameters": {"type": "object", "properties": {f"a{i}": {"type": "string"} for i in range(8)}},
+        }
+        for n in range(12)
+    ]
+    items = [{"type": "message", "role": "developer", "content": [{"type": "input_text", "text": "Rules. " * 2400}]}]
+    for n in range(12):
+        items += [
+            {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "please " * 30}]},
+            {"type": "function_call", "name": "tool_1", "arguments": '{"a1":"x"}', "call_id": f"c{n}"},
+            {"type": "function_call_output", "call_id": f"c{n}", "output": "line\n" * 60},
+        ]
+    return {
+        "model": "gpt-5",
+        "stream": True,
+        "input": items,
+        "tools": tools,
+        "tool_choice": "auto",
+        "parallel_tool_calls": True,
+        "reasoning": {"effort": "medium", "summary": "auto"},
+        "store": False,
+        "include": ["reasoning.encrypted_content"],
+        "prompt_cache_key": "11111111-2222-3333-4444-555555555555",
+    }
+
+
+async def load(url, key, count):
+    import aiohttp
+
+    body = json.dumps(codex_request()).encode()
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", "session-id": "s-1"}
+    times = []
+    async with aiohttp.ClientSession() as session:
+        for _ in range(count):
+            start = time.perf_counter()
+            async with session.post(f"{url}/v1/responses", data=body, headers=headers) as response:
+                data = await response.read()
+                assert b"response.completed" in data, data[-500:]
+            times.append(time.perf_counter() - start)
+    return len(body), times
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--requests", type=int, default=300)
+    parser.add_argument("--passthrough", action="store_true")
+    parser.add_argument("--profile")
+    options = parser.parse_args()
+    context = multiprocessing.get_context("spawn")
+    ports, far_ports = context.Pipe()
+    up = context.Process(target=upstream, args=(far_ports, options.passthrough), daemon=True)
+    up.start()
+    with tempfile.TemporaryDirectory() as folder:
+        pipe, far = context.Pipe()
+        process = context.Process(target=proxy, args=(far, ports.recv(), folder, options))
+        process.start()
+        url, key = pipe.recv()
+        pipe.send("cpu")
+        idle_rss = pipe.recv()[1]
+        asyncio.run(load(url, key, 30))
+        pipe.send("cpu")
+        before, _ = pipe.recv()
+        size, times = asyncio.run(load(url, key, options.requests))
+        time.sleep(0.3)  # the recorder's share belongs to the bill
+        pipe.send("cpu")
+        after, rss = pipe.recv()
+        pipe.send("stop")
+        process.join(10)
+    up.terminate()
+    print(f"request {size / 1000:.0f} kB, {CHUNKS} chunks, {'passthrough' if options.passthrough else 'translated'}")
+    print(f"CPU per request: {(after - before) / options.requests * 1000:.2f} ms")
+    print(f"wall per request: median {statistics.median(times) * 1000:.2f} ms")
+    print(f"RSS: idle {idle_rss:.0f} MB, after {rss:.0f} MB")
+
+
+if __name__ == "__main__":
+    main()
