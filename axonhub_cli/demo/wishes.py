@@ -37,9 +37,9 @@ _REPLACE = re.compile(
 )
 _QUOTED_RUN = re.compile(r"\b(?:run|execute)\b[^`\n]{0,40}`(?P<command>[^`]+)`", re.IGNORECASE)
 _PLAIN_RUN = re.compile(
-    r"^\s*(?:please\s+)?(?:run|execute)\s*:?\s+(?:the\s+command\s+)?(?P<command>\S.*)$", re.IGNORECASE | re.MULTILINE
+    r"^[ \t]*(?:please\s+)?(?:run|execute)\s*:?\s+(?:the\s+command\s+)?(?P<command>\S.*)$", re.IGNORECASE | re.MULTILINE
 )
-_ECHO = re.compile(r"^\s*(?P<command>echo\s+\S.*)$", re.MULTILINE)
+_ECHO = re.compile(r"^[ \t]*(?P<command>echo\s+\S.*)$", re.MULTILINE)
 _AFTERTHOUGHT = re.compile(
     r"[,;]?\s+(?:and|then)\s+(?:then\s+)?(?:tell|report|show|say|print|give|let)\s+.*$", re.IGNORECASE
 )

@@ -1,4 +1,4 @@
-"""Codex's config.toml with the hub in it, and without it again: text in, text out."""
+"""Codex's config.toml with the hub in it: text in, text out."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from typing import Any
 from msgspec import Struct
 
 from axonhub_cli.errors import ConfigError
-from axonhub_cli.integrations.toml_spans import BOM, Edit, Path, Statement, apply, statements
+from axonhub_cli.integrations.toml_spans import BOM, Edit, Path, Statement, apply, find, same, statements
 
 PROVIDER = "axonhub-responses"
 KEY_VARIABLE = "AXONHUB_API_KEY"
-_BLOCK: Path = ("model_providers", PROVIDER)
+BLOCK: Path = ("model_providers", PROVIDER)
 # Of these Codex takes one; a second makes it refuse the file or send the wrong key.
 _CREDENTIALS = ("env_key", "env_key_instructions", "experimental_bearer_token", "requires_openai_auth", "auth")
 
@@ -34,14 +34,6 @@ class Plan(Struct, frozen=True):
 
     text: str
     edits: tuple[Edit, ...] = ()
-
-
-class Undo(Struct, frozen=True):
-    """What removal needs to know of a setup: its edits, with what stood there before."""
-
-    wanted: Wanted
-    edits: tuple[Edit, ...]
-    before: tuple[str, ...]  # what each edit replaced
 
 
 def parse(text: str) -> dict[str, Any]:
@@ -93,7 +85,7 @@ def install(text: str, wanted: Wanted) -> Plan:
         ending = next((edit.new for edit in reversed(top) if edit.start == len(text)), text)
         edits = (*top, *_provider_edits(text, found, settings, wanted, _gap(ending, _newline(text))))
         after = apply(text, edits)
-        right = _same(tomllib.loads(after.removeprefix(BOM)), _expected(settings, wanted))
+        right = same(tomllib.loads(after.removeprefix(BOM)), _expected(settings, wanted))
     except (ValueError, TypeError, AttributeError):
         right = False
     if not right:
@@ -104,37 +96,11 @@ def install(text: str, wanted: Wanted) -> Plan:
     return Plan(after, edits)
 
 
-def undo_of(text: str, plan: Plan, wanted: Wanted) -> Undo:
-    """What to remember to take `plan`, made for `text`, back later."""
-    return Undo(wanted, plan.edits, tuple(text[edit.start : edit.end] for edit in plan.edits))
-
-
-def uninstall(text: str, undo: Undo | None) -> str:
-    """The text without our part, whatever else has changed since; the same text where nothing of ours is in it.
-
-    Without `undo` (the receipt is lost) the model's name stays. Raises ConfigError, never guesses.
-    """
-    expected = _without(parse(text), undo)
-    try:
-        result = _restored_values(_cut_insertions(text, undo), undo) if undo else text
-        result = _cut_rest(result, undo)
-        left = tomllib.loads(result.removeprefix(BOM))
-        right = expected is None or _same(_tidy(left), _tidy(expected))
-    except (ValueError, TypeError, AttributeError):
-        right = False
-    if not right:
-        raise ConfigError(
-            "Codex's config.toml has changed in a way that cannot be taken apart safely; nothing was changed",
-            f"Take out [model_providers.{PROVIDER}], model_provider and model by hand.",
-        )
-    return result
-
-
 def _top_level(text: str, found: list[Statement], settings: Mapping[str, Any], wanted: Wanted) -> list[Edit]:
     edits: list[Edit] = []
     missing: list[str] = []
     for name, value in (("model", wanted.model), ("model_provider", PROVIDER)):
-        statement = _find(found, (name,))
+        statement = find(found, (name,))
         if statement is None or statement.value is None:
             missing.append(f"{name} = {_toml(value)}")
         elif settings[name] != value:
@@ -161,13 +127,13 @@ def _provider_edits(
     text: str, found: list[Statement], settings: Mapping[str, Any], wanted: Wanted, gap: str
 ) -> list[Edit]:
     newline = _newline(text)
-    whole = _find(found, _BLOCK)
+    whole = find(found, BLOCK)
     if whole is not None and whole.value is not None:  # axonhub-responses = { … }
-        return [Edit(*whole.value, _inline({**_foreign(settings), **block(wanted)}), _BLOCK)]
-    inline = _find(found, _BLOCK[:1])
+        return [Edit(*whole.value, _inline({**_foreign(settings), **block(wanted)}), BLOCK)]
+    inline = find(found, BLOCK[:1])
     if inline is not None and inline.value is not None:  # model_providers = { … }
         return [_into_inline(text, inline.value, wanted)]
-    ours = [one for one in found if one.path[:2] == _BLOCK]
+    ours = [one for one in found if one.path[:2] == BLOCK]
     if not ours:
         return [Edit(len(text), len(text), gap + _table(wanted, newline))]
     edits = _rewrite(text, found, settings, wanted)
@@ -183,19 +149,19 @@ def _rewrite(text: str, found: list[Statement], settings: Mapping[str, Any], wan
     edits: list[Edit] = []
     missing: list[str] = []
     for name, value in wants.items():
-        statement = _find(found, (*_BLOCK, name))
+        statement = find(found, (*BLOCK, name))
         if name in has and (statement is None or statement.value is None):
-            edits += [Edit(one.start, one.end, "") for one in found if one.path[:3] == (*_BLOCK, name)]
+            edits += [Edit(one.start, one.end, "") for one in found if one.path[:3] == (*BLOCK, name)]
             missing.append(f"{name} = {_toml(value)}")
         elif statement is not None and statement.value is not None:
             if has[name] != value:
-                edits.append(Edit(*statement.value, _toml(value), (*_BLOCK, name)))
+                edits.append(Edit(*statement.value, _toml(value), (*BLOCK, name)))
         else:
             missing.append(f"{name} = {_toml(value)}")
     gone = [name for name in _CREDENTIALS if name not in wants]
-    edits += [Edit(one.start, one.end, "") for one in found for name in gone if one.path[:3] == (*_BLOCK, name)]
+    edits += [Edit(one.start, one.end, "") for one in found for name in gone if one.path[:3] == (*BLOCK, name)]
     if missing:
-        header = next(one for one in found if one.value is None and one.path == _BLOCK)
+        header = next(one for one in found if one.value is None and one.path == BLOCK)
         lead = "" if text[: header.end].endswith("\n") else newline
         edits.append(Edit(header.end, header.end, lead + "".join(f"{line}{newline}" for line in missing)))
     return edits
@@ -233,111 +199,6 @@ def _expected(settings: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
     providers = result.setdefault("model_providers", {})
     providers[PROVIDER] = {**_foreign(settings), **block(wanted)}
     return result
-
-
-def _without(settings: Mapping[str, Any], undo: Undo | None) -> dict[str, Any] | None:
-    """The settings that removal should leave; None where our table was not ours alone and anything may stay."""
-    result: dict[str, Any] = copy.deepcopy(dict(settings))
-    old = _old_values(undo)
-    if any(path[:2] == _BLOCK for path in old) or _had_block(undo):
-        return None
-    providers = result.get("model_providers")
-    if isinstance(providers, dict):
-        providers.pop(PROVIDER, None)
-    if result.get("model_provider") == PROVIDER:
-        _put_back(result, "model_provider", old)
-    if undo and result.get("model") == undo.wanted.model and _touched(undo, "model"):
-        _put_back(result, "model", old)
-    return result
-
-
-def _tidy(settings: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if name != "model_providers" or value}
-
-
-def _put_back(settings: dict[str, Any], name: str, old: Mapping[Path, str]) -> None:
-    if (name,) in old:
-        settings[name] = tomllib.loads(f"k = {old[(name,)]}")["k"]
-    else:
-        settings.pop(name)
-
-
-def _touched(undo: Undo, name: str) -> bool:
-    return any(edit.path == (name,) or (edit.path is None and f"{name} = " in edit.new) for edit in undo.edits)
-
-
-def _had_block(undo: Undo | None) -> bool:
-    """True where a table of our name stood there before us."""
-    if undo is None:
-        return False
-    return not any(map(_is_block, undo.edits))
-
-
-def _is_block(edit: Edit) -> bool:
-    return edit.path is None and PROVIDER in edit.new and "base_url" in edit.new
-
-
-def _old_values(undo: Undo | None) -> dict[Path, str]:
-    if undo is None:
-        return {}
-    return {edit.path: before for edit, before in zip(undo.edits, undo.before, strict=True) if edit.path is not None}
-
-
-def _cut_insertions(text: str, undo: Undo) -> str:
-    """Takes out, to the byte, what we put in and nobody has touched."""
-    for edit in undo.edits:
-        if edit.path is not None or not edit.new or text.count(edit.new) != 1:
-            continue
-        position = text.index(edit.new)
-        first_table = next((one.start for one in statements(text) if one.value is None), len(text))
-        if _is_block(edit) or position + len(edit.new) <= first_table:
-            text = text[:position] + text[position + len(edit.new) :]
-    return text
-
-
-def _restored_values(text: str, undo: Undo) -> str:
-    """Puts back the values we replaced, where ours still stand."""
-    found = statements(text)
-    edits = []
-    for edit, before in zip(undo.edits, undo.before, strict=True):
-        statement = _find(found, edit.path) if edit.path else None
-        if statement and statement.value and _means(text[slice(*statement.value)], edit.new):
-            edits.append(Edit(*statement.value, before))
-    return apply(text, edits)
-
-
-def _means(one: str, other: str) -> bool:
-    """Whether two spellings are the same value."""
-    return _same(tomllib.loads(f"k = {one}"), tomllib.loads(f"k = {other}"))
-
-
-def _cut_rest(text: str, undo: Undo | None) -> str:
-    """Takes out whole statements of ours that were changed, or moved, since."""
-    settings, old = parse(text), _old_values(undo)
-    edits: list[Edit] = []
-    for one in statements(text):
-        ours = one.path[:2] == _BLOCK and not _had_block(undo)
-        ours |= one.path == ("model_provider",) and settings.get("model_provider") == PROVIDER and one.path not in old
-        if undo and one.path == ("model",) and one.path not in old and _touched(undo, "model"):
-            ours |= settings.get("model") == undo.wanted.model
-        if ours:
-            edits.append(Edit(one.start, one.end, ""))
-        elif one.path == ("model_provider",) and one.value and settings.get("model_provider") == PROVIDER:
-            edits.append(Edit(*one.value, old[one.path]))
-    return apply(text, edits)
-
-
-def _find(found: list[Statement], path: Path) -> Statement | None:
-    return next((one for one in found if one.path == path), None)
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Equality for TOML values, where `nan` equals itself and 1 is not 1.0 nor true."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[name], other[name]) for name in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(_same(a, b) for a, b in zip(one, other, strict=True))
-    return type(one) is type(other) and (one == other or repr(one) == repr(other))
 
 
 def _gap(text: str, newline: str) -> str:

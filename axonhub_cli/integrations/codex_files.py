@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from axonhub_cli.errors import AxonHubError, ConfigError, ConflictError
 from axonhub_cli.files import make_private_folder, read_limited, replace_file
-from axonhub_cli.integrations import codex
+from axonhub_cli.integrations import codex, codex_undo
 
 MAX_BYTES = 4 << 20
 _RECEIPT_VERSION = 1
@@ -51,7 +51,7 @@ class Receipt(Struct, frozen=True):
 
     original: str | None
     states: tuple[str, ...]
-    undo: codex.Undo
+    undo: codex_undo.Undo
     version: int = _RECEIPT_VERSION
 
 
@@ -91,7 +91,7 @@ def setup(location: Location, wanted: codex.Wanted, dry_run: bool = False) -> Ch
                 return change
             _refuse_read_only(location.config)
             states = [digest(plan.text), *([digest(text)] if text is not None else [])]
-            undo = codex.undo_of(base or "", plan, wanted)
+            undo = codex_undo.undo_of(base or "", plan, wanted)
             _write_receipt(location, Receipt(base, tuple(states), undo))
             if _replaced(location.config, current, plan.text):
                 return change
@@ -160,7 +160,7 @@ def _original(text: str | None, receipt: Receipt | None) -> str | None:
         return None
     if receipt is not None and digest(text) in receipt.states:
         return receipt.original
-    return codex.uninstall(text, receipt.undo if receipt else None)
+    return codex_undo.uninstall(text, receipt.undo if receipt else None)
 
 
 def _write_receipt(location: Location, receipt: Receipt) -> None:
@@ -184,10 +184,24 @@ def _replaced(path: Path, expected: bytes | None, text: str | None) -> bool:
         path.resolve().unlink(missing_ok=True)
         return True
     try:
-        replace_file(path, text.encode())
+        if expected is not None and path.stat().st_nlink > 1:
+            _rewrite(path, text.encode(), len(expected))
+        else:
+            replace_file(path, text.encode())
     except AxonHubError as error:
         raise ConfigError(error.message, "Make the file and its folder writable, or pass --codex-home.") from error
     return True
+
+
+def _rewrite(path: Path, data: bytes, old_length: int) -> None:
+    """Writes into a file that has several names (hard links), which a rename would part.
+
+    One write, filled up with newlines to the old length, then the cut: the file is whole TOML all the while.
+    """
+    with path.open("r+b", buffering=0) as file:
+        file.write(data.ljust(old_length, b"\n"))
+        file.truncate(len(data))
+        os.fsync(file.fileno())
 
 
 def _read(path: Path) -> bytes | None:

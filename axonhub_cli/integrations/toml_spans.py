@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable
+from typing import Any
 
 from msgspec import Struct
 
@@ -73,6 +74,20 @@ def statements(text: str) -> list[Statement]:
             position = _line_end(text, value[1])
             found.append(Statement(table + path, start, position, value))
     return found
+
+
+def find(found: list[Statement], path: Path) -> Statement | None:
+    """The first statement of exactly this path."""
+    return next((one for one in found if one.path == path), None)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equality for TOML values, where `nan` equals itself and 1 is not 1.0 nor true."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(same(one[name], other[name]) for name in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(same(a, b) for a, b in zip(one, other, strict=True))
+    return type(one) is type(other) and (one == other or repr(one) == repr(other))
 
 
 def _line_end(text: str, position: int) -> int:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from axonhub_cli.errors import ConfigError
-from axonhub_cli.integrations import codex
+from axonhub_cli.integrations import codex, codex_undo
 from axonhub_cli.integrations.toml_spans import apply, statements
 
 ENV = codex.Wanted("gpt-5", "http://127.0.0.1:8090/v1")
@@ -64,9 +64,9 @@ CORPUS = {
 }
 
 
-def both(text: str, wanted: codex.Wanted) -> tuple[str, codex.Undo]:
+def both(text: str, wanted: codex.Wanted) -> tuple[str, codex_undo.Undo]:
     plan = codex.install(text, wanted)
-    return plan.text, codex.undo_of(text, plan, wanted)
+    return plan.text, codex_undo.undo_of(text, plan, wanted)
 
 
 def test_an_empty_file_gets_exactly_the_contract() -> None:
@@ -92,7 +92,7 @@ def test_in_and_out_again(text: str, wanted: codex.Wanted) -> None:
     for edit, before in zip(undo.edits, undo.before, strict=True):
         assert before == "" or edit.path is not None or "axonhub" in text
     if "axonhub-responses]" not in text and "axonhub-responses =" not in text:
-        assert codex.uninstall(after, undo) == text
+        assert codex_undo.uninstall(after, undo) == text
     if "\r\n" in text:
         assert after.count("\n") == after.count("\r\n")
 
@@ -102,7 +102,7 @@ def test_what_others_change_meanwhile_stays(text: str) -> None:
     after, undo = both(text, ENV)
     # Codex appends tables, and keys of its own to the top.
     theirs = after + '\n[notices]\nnotice = "seen"\n'
-    assert codex.uninstall(theirs, undo) == text + '\n[notices]\nnotice = "seen"\n' or text in (
+    assert codex_undo.uninstall(theirs, undo) == text + '\n[notices]\nnotice = "seen"\n' or text in (
         "",
         "\n",
         "\ufeff",
@@ -110,7 +110,7 @@ def test_what_others_change_meanwhile_stays(text: str) -> None:
     )
     top = after.replace("model_provider =", 'model_reasoning_effort = "high"\nmodel_provider =', 1)
     if top.count("model_provider =") == 1 and 'model_provider = "axonhub' in top:
-        left = tomllib.loads(codex.uninstall(top, undo).removeprefix("\ufeff"))
+        left = tomllib.loads(codex_undo.uninstall(top, undo).removeprefix("\ufeff"))
         assert left["model_reasoning_effort"] == "high"
         assert left.get("model_provider") != codex.PROVIDER
 
@@ -119,7 +119,7 @@ def test_a_model_chosen_meanwhile_stays() -> None:
     for text in ("", 'model = "o3"\nmodel_provider = "foo"\n'):
         after, undo = both(text, ENV)
         theirs = after.replace('"gpt-5"', '"gpt-6-sol"')
-        left = tomllib.loads(codex.uninstall(theirs, undo))
+        left = tomllib.loads(codex_undo.uninstall(theirs, undo))
         assert left["model"] == "gpt-6-sol"
         assert left.get("model_provider") == ("foo" if text else None)
 
@@ -127,19 +127,19 @@ def test_a_model_chosen_meanwhile_stays() -> None:
 def test_a_changed_block_goes_all_the_same() -> None:
     after, undo = both("[a]\nb = 1 # c\n", ENV)
     theirs = after.replace("8090", "9000").replace("query_params = {}", "stream_max_retries = 1\nquery_params = {}")
-    assert tomllib.loads(codex.uninstall(theirs, undo)) == {"a": {"b": 1}}
-    assert "b = 1 # c\n" in codex.uninstall(theirs, undo)
+    assert tomllib.loads(codex_undo.uninstall(theirs, undo)) == {"a": {"b": 1}}
+    assert "b = 1 # c\n" in codex_undo.uninstall(theirs, undo)
 
 
 def test_a_user_who_went_back_himself() -> None:
     text = 'model = "o3"\n'
     _, undo = both(text, ENV)
-    assert codex.uninstall(text, undo) == text
-    assert codex.uninstall('model = "other"\n', undo) == 'model = "other"\n'
+    assert codex_undo.uninstall(text, undo) == text
+    assert codex_undo.uninstall('model = "other"\n', undo) == 'model = "other"\n'
 
 
 def test_without_a_receipt_the_model_stays() -> None:
-    assert codex.uninstall(CONTRACT, None).strip() == 'model = "gpt-5"'
+    assert codex_undo.uninstall(CONTRACT, None).strip() == 'model = "gpt-5"'
 
 
 @pytest.mark.parametrize("bad", ["model = ", "[a", "a = 1\na = 2", 'x = "', "\x00", "a = [1", "=", "[" * 5000])
@@ -213,7 +213,7 @@ def test_any_file_comes_back_to_the_byte(
         return
     assert codex.is_set_up(tomllib.loads(after.removeprefix("\ufeff")), wanted)
     assert codex.install(after, wanted).text == after
-    assert codex.uninstall(after, undo) == text
+    assert codex_undo.uninstall(after, undo) == text
     # Statement by statement, what is not ours has kept its bytes.
     kept = [
         text[one.start : one.end].strip()

@@ -114,6 +114,16 @@ def test_links_and_modes_stay(tmp_path: Path, mode: int) -> None:  # D15
     assert [path.name for path in target.parent.iterdir()] == ["codex.toml"]
 
 
+def test_hard_links_stay_together(location: Location) -> None:  # D15
+    other = location.folder / "other-name.toml"
+    os.link(location.config, other)
+    setup(location, WANTED)
+    assert other.read_bytes() == location.config.read_bytes() != ORIGINAL
+    remove(location)
+    assert other.read_bytes() == location.config.read_bytes() == ORIGINAL
+    assert other.samefile(location.config)
+
+
 def test_read_only_invalid_and_odd_files_are_refused_untouched(location: Location) -> None:
     location.config.chmod(0o400)
     with pytest.raises(ConfigError, match="read-only"):
