@@ -45,7 +45,12 @@ def whole(
     (pitfall 51).
     """
     streamed = not _is_json(data)
-    response = _folded(upstream, data, quirks) if streamed else decode_body(upstream, data, quirks)
+    try:
+        response = _folded(upstream, data, quirks) if streamed else decode_body(upstream, data, quirks)
+    except Failure:
+        if raw and not streamed and (unfinished := _unfinished(client, data)):
+            return unfinished
+        raise
     watch = Watch(output=True, ended=True, usage=response.usage, model=response.model or None)
     watch.finish = response.finish_reason.raw or response.finish_reason.kind.value
     if raw and not streamed:
@@ -98,6 +103,16 @@ def is_stream(head: bytes) -> bool | None:
     """Whether a body that begins like this is a stream of events; None while it is too early to tell (pitfall 50)."""
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip()
     return text[:1] not in (b"{", b"[", b"<") if text else None
+
+
+def _unfinished(client: Codec, data: bytes) -> Whole | None:
+    """What is no answer yet but no failure either, between two that speak one protocol: one that runs in the
+    background, say. It has a name and a kind, and no error."""
+    payload = _object(data) or {}
+    if not isinstance(payload.get("id"), str) or not isinstance(payload.get("object"), str) or payload.get("error"):
+        return None
+    watch = Watch(output=True, ended=True, usage=client.decode_usage(payload))
+    return Whole(data, watch, Body("stream", data))
 
 
 def _is_json(data: bytes) -> bool:

@@ -12,6 +12,7 @@ from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols import translator
 from axonhub_cli.protocols.openai_chat import CODEC as CHAT
+from axonhub_cli.protocols.registry import codec
 from axonhub_cli.protocols.translator import Passthrough, Relay, Translation, Whole, whole
 from axonhub_cli.vendors import Quirks
 
@@ -191,3 +192,12 @@ def test_a_whole_answer_that_is_none(data: bytes, raw: bool) -> None:  # pitfall
     with pytest.raises(Failure) as caught:
         answer(data, raw=raw)
     assert caught.value.error.upstream
+
+
+def test_an_answer_in_the_background_passes_untouched() -> None:
+    responses = codec("openai_responses")
+    data = b'{"id": "resp_1", "object": "response", "status": "queued", "output": [], "error": null}'
+    found = whole(responses, responses, REQUEST, data, quirks=Quirks(), seal_part=same, raw=True)
+    assert found.data is data
+    with pytest.raises(Failure):
+        whole(responses, responses, REQUEST, data, quirks=Quirks(), seal_part=same)

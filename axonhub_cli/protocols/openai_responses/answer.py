@@ -44,7 +44,7 @@ def decode_content_part(part: Item) -> Part:
     kind = part.get("type")
     if kind == "refusal":
         return RefusalPart(_text(part, "refusal"))
-    if kind in {"output_text", "text", "input_text"}:
+    if kind in ("output_text", "text", "input_text"):  # a list, if an upstream sends one, has no hash
         return TextPart(_text(part, "text"), _objects(part, "annotations"), _objects(part, "logprobs"))
     return OpaquePart(NAME, kind if isinstance(kind, str) else "", part)
 

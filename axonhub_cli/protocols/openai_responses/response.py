@@ -170,7 +170,7 @@ def decode_response(payload: JSON) -> Response:
     items = payload.get("output")
     if not isinstance(items, list):
         raise Failure(_not_an_answer("no output"))
-    if status in {"queued", "in_progress", "cancelled"}:
+    if status in ("queued", "in_progress", "cancelled"):
         raise Failure(_not_an_answer(f"status {status}"))
     parts = tuple(part for item in items if isinstance(item, dict) for part in decode_output_item(item))
     return Response(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import msgspec
 from msgspec import Struct
@@ -38,6 +39,14 @@ class _Event(Struct):
 
 
 _decode = msgspec.json.Decoder(_Event).decode
+
+
+def _decode_any(raw: msgspec.Raw) -> Any:
+    """None for what only looks like JSON: a raw value has not been checked for valid UTF-8."""
+    try:
+        return msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 class StreamWatcher:
@@ -99,7 +108,7 @@ class StreamWatcher:
         watch.output = watch.output or event.type != "response.failed"
         watch.finish = _FINISHED.get(event.type)
         if response is not None:
-            watch.usage = decode_usage(msgspec.json.decode(response.usage))
+            watch.usage = decode_usage(_decode_any(response.usage))
             if event.type == "response.incomplete":
                 watch.finish = (response.incomplete_details or _Details()).reason or "incomplete"
         if event.type == "response.failed":

@@ -1,0 +1,118 @@
+"""Upstreams are input too: whatever bytes arrive, nothing raises and the client is told once that it is over
+(reliability B14, B15)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from axonhub_cli.llm.errors import APIError, Failure
+from axonhub_cli.llm.events import check
+from axonhub_cli.llm.request import Request
+from axonhub_cli.protocols.base import Codec
+from axonhub_cli.protocols.registry import PROTOCOLS
+from axonhub_cli.protocols.translator import Passthrough, whole
+from tests.protocols import laws
+from tests.protocols.laws import NATIVE, decode_bytes
+
+SCRAPS = [
+    b"",
+    b"\n\n",
+    b'"',
+    b"null",
+    b"[]",
+    b"{}",
+    b"-1",
+    b"1e999",
+    b'"\\ud800"',
+    b"\xff",
+    b"data: ",
+    b"data: [DONE]\n\n",
+]
+EDITS = st.lists(
+    st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 40), st.sampled_from(SCRAPS)), min_size=1, max_size=4
+)
+clients = pytest.mark.parametrize("client", PROTOCOLS.values(), ids=PROTOCOLS)
+
+
+def damaged(data: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:
+    for place, size, scrap in edits:
+        at = int(place * len(data))
+        data = data[:at] + scrap + data[at + size :]
+    return data
+
+
+def values_replaced(data: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:
+    """JSON that stays JSON, with values of the wrong type in it."""
+    for place, _, scrap in edits:
+        colon = data.find(b'":', int(place * len(data)))
+        ends = [end for end in (data.find(mark, colon) for mark in (b",", b"}")) if end > 0]
+        if colon > 0 and ends and not scrap.startswith(b"data"):
+            data = data[: colon + 2] + (scrap.strip() or b"true") + data[min(ends) :]
+    return data
+
+
+@clients
+@given(st.sampled_from(laws.STREAMS), EDITS, st.sampled_from([damaged, values_replaced]), st.integers(1, 500))
+@settings(max_examples=60, deadline=None)
+def test_streams(client: Codec, stream: laws.Fixture, edits: object, damage: object, step: int) -> None:
+    data: bytes = damage(stream.data, edits)  # type: ignore[operator]
+    relay = laws.translation(client, stream.codec, stream.request())
+    said = b"".join(relay.feed(data[at : at + step]) for at in range(0, len(data), step)) + relay.close()
+    assert relay.watch.ended != (relay.watch.error is not None)
+    list(check(decode_bytes(client, said)))
+    raw = Passthrough(stream.codec, Request("m"), quirks=NATIVE, response_id="r", now=1)
+    passed = b"".join(raw.feed(data[at : at + step]) for at in range(0, len(data), step))
+    assert passed == data or raw.watch.error is not None or not data.startswith(b"data")
+    raw.close()
+    assert raw.close() == raw.keepalive() == b""
+
+
+@clients
+@given(st.sampled_from(laws.RESPONSES), EDITS, st.sampled_from([damaged, values_replaced]))
+@settings(max_examples=60, deadline=None)
+def test_whole_answers(client: Codec, response: laws.Fixture, edits: object, damage: object) -> None:
+    data: bytes = damage(response.data, edits)  # type: ignore[operator]
+    for raw in {False, client is response.codec}:
+        try:
+            found = whole(
+                client, response.codec, Request("m"), data, quirks=NATIVE, seal_part=lambda part: part, raw=raw
+            )
+        except Failure:
+            continue
+        assert found.data and found.body.data
+
+
+@clients
+@given(st.binary(max_size=200))
+def test_anything(client: Codec, data: bytes) -> None:
+    for upstream in PROTOCOLS.values():
+        relay = laws.translation(client, upstream, Request("m"))
+        said = relay.feed(data) + relay.close()
+        assert relay.watch.error is not None
+        list(check(decode_bytes(client, said)))
+
+
+@pytest.mark.parametrize("request_", laws.REQUESTS, ids=str)
+@given(EDITS)
+@settings(max_examples=25, deadline=None)
+def test_requests(request_: laws.Fixture, edits: list[tuple[float, int, bytes]]) -> None:  # reliability B1, B8
+    try:
+        payload = msgspec.json.decode(values_replaced(request_.data, edits))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return
+    for target in PROTOCOLS.values():
+        refused = _refused(request_.codec, target, payload)
+        assert refused is None or (400 <= refused.status < 500 and refused.message)
+
+
+def _refused(client: Codec, target: Codec, payload: Any) -> APIError | None:
+    try:
+        target.encode_request(client.decode_request(payload), NATIVE)
+    except Failure as failure:
+        return failure.error
+    return None
