@@ -20,7 +20,7 @@ class DetailReader:
     """Puts the fragments of blocks together, by their index; the text comes out as it arrives."""
 
     def __init__(self) -> None:
-        self._blocks: dict[Any, dict[str, Any]] = {}
+        self._blocks: dict[tuple[int, str], dict[str, Any]] = {}
 
     @property
     def pending(self) -> bool:
@@ -33,18 +33,17 @@ class DetailReader:
         for position, detail in enumerate(details):
             if not isinstance(detail, dict):
                 continue
-            key = (detail.get("index", position), detail.get("type"))
+            index = detail.get("index")
+            key = (index if isinstance(index, int) else position, str(detail.get("type")))
             block = self._blocks.setdefault(key, {})
             for name, value in detail.items():
-                if name not in _GROWING or not isinstance(value, str):
-                    if value is not None:
-                        block[name] = value
-                    continue
-                known = block.get(name, "")
-                fresh = value[len(known) :] if known and value.startswith(known) else value
-                block[name] = known + fresh
-                if name != "data":
-                    added += fresh
+                if name not in _GROWING and value is not None:
+                    block[name] = value
+                elif name in _GROWING and isinstance(value, str):
+                    known = block.get(name, "")
+                    fresh = value[len(known) :] if known and value.startswith(known) else value
+                    block[name] = known + fresh
+                    added += fresh if name != "data" else ""
         return added
 
     def release(self, writer: PartWriter) -> None:
