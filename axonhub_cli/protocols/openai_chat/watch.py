@@ -17,7 +17,16 @@ MAX_HELD = 16 * 1024 * 1024
 _OUTPUT = re.compile(
     rb'"(?:content|reasoning_content|reasoning|refusal|text)"\s*:\s*"[^"]|"name"\s*:\s*"|"function"\s*:'
 )
-_TELLING = re.compile(rb'"usage"\s*:\s*\{|"error"\s*:\s*[{"]|"finish_reason"\s*:\s*"|"base_resp"|"code"\s*:')
+_TELLING = (
+    b'"usage":{',
+    b'"usage": {',
+    b'"finish_reason":"',
+    b'"finish_reason": "',
+    b'"error"',
+    b'"base_resp"',
+    b'"x_groq"',
+    b"[DONE]",
+)
 
 
 class _Choice(Struct):
@@ -55,7 +64,7 @@ class ChatStreamWatcher:
         lines, self._held = self._held + data[: end + 1], data[end + 1 :]
         if not watch.output and _OUTPUT.search(lines):
             watch.output = True
-        if watch.model is None or watch.error is not None or b"[DONE]" in lines or _TELLING.search(lines):
+        if watch.model is None or _telling(lines):
             for line in lines.splitlines():
                 self._line(line)
 
@@ -67,7 +76,7 @@ class ChatStreamWatcher:
         if data == b"[DONE]":
             watch.ended = True
             return
-        if watch.ended or not data or (watch.model is not None and not _TELLING.search(data)):
+        if watch.ended or not data or (watch.model is not None and not _telling(data)):
             return
         try:
             chunk = _decode(data)
@@ -89,3 +98,11 @@ class ChatStreamWatcher:
                 watch.finish = watch.finish or choice.finish_reason
             found = found or decode_usage(choice.usage)
         watch.usage = found or watch.usage
+
+
+def _telling(data: bytes) -> bool:
+    """Substrings, one by one: several times faster than one pattern of alternatives."""
+    for words in _TELLING:  # noqa: SIM110 - a generator costs more than the search
+        if words in data:
+            return True
+    return False
