@@ -64,6 +64,8 @@ _FAMILIES: tuple[tuple[str, Model], ...] = (
 _PATTERNS = tuple((re.compile(pattern), model) for pattern, model in _FAMILIES)
 # Whatever is behind an unknown name: a small window costs an early compaction, a large one the session.
 _UNKNOWN = Model(64_000, ())
+# The demo answers to any name; these are what `codex setup` and people ask for.
+_DEMO_MODELS = ("demo", "gpt-5")
 
 _EFFORT_WORDS = {
     "none": "Answers at once",
@@ -112,7 +114,7 @@ def visible_models(snapshot: Snapshot, key: ApiKey | None) -> tuple[str, ...]:
     if profile is None or profile.unmapped == "pass":
         for channel in snapshot.channels.values():
             if channel.enabled and _allows(profile, channel):
-                names |= dict.fromkeys(channel.models or (("demo",) if channel.type == "demo" else ()))
+                names |= dict.fromkeys(channel.models or (_DEMO_MODELS if channel.type == "demo" else ()))
     if profile and profile.allowed_models:
         names |= dict.fromkeys(profile.allowed_models)
         names = {name: None for name in names if name in profile.allowed_models}

@@ -37,7 +37,7 @@ FEW = Profile("3", "few", (Rule("gpt-5", "x"),), allowed_models=("gpt-5", "kimi-
 @pytest.mark.parametrize(
     ("profile", "names"),
     [
-        (None, ("deepseek-chat", "x", "kimi-k2", "demo")),
+        (None, ("deepseek-chat", "x", "kimi-k2", "demo", "gpt-5")),
         ("work", ("gpt-5", "p", "x", "kimi-k2")),
         ("strict", ("gpt-5",)),
         ("few", ("gpt-5", "kimi-k2")),
