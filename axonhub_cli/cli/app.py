@@ -67,7 +67,7 @@ def _root(
     ctx.call_on_close(ctx.obj.close)
 
 
-app.command()(demo)
+app.command(short_help="See it work: no account, no key, no network.")(demo)
 app.command()(serve)
 app.add_typer(channel_app)
 app.add_typer(profile_app)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from axonhub_cli.cli.channel_edit import add, edit
-from axonhub_cli.cli.channel_probe import models, test
+from axonhub_cli.cli.channel_probe import models, probe
 from axonhub_cli.cli.context import CliContext
 from axonhub_cli.cli.options import ChannelArg, JsonOption
 from axonhub_cli.cli.output import Column
@@ -101,7 +101,7 @@ def remove(ctx: typer.Context, name: ChannelArg) -> None:
     app.output().result(f"channel {name} removed")
 
 
-channel_app.command()(test)
+channel_app.command("test")(probe)
 channel_app.command()(models)
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _MODEL_COLUMNS = (Column("MODEL", lambda row: row["model"]), Column("OFFERED", lambda row: _yes(row["offered"])))
 
 
-def test(
+def probe(
     ctx: typer.Context,
     name: ChannelArg,
     *,

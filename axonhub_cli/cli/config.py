@@ -13,6 +13,7 @@ from axonhub_cli.cli.output import Column
 config_app = typer.Typer(
     name="config",
     help="The settings of this machine: config.yml and AXONHUB_… variables.",
+    short_help="The settings of this machine.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -46,9 +47,6 @@ def show(ctx: typer.Context, as_json: JsonOption = False) -> None:
         {"key": setting.key, "value": plain(setting.value), "source": setting.source}
         for setting in effective(app.home.config_file, os.environ)
     ]
-    for row in rows:
-        if row["key"] == "database.url" and isinstance(row["value"], str):
-            row["value"] = without_password(row["value"])
     app.output(as_json).table(rows, _COLUMNS)
 
 
@@ -86,17 +84,3 @@ def setting_text(value: object) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(str, value))}]"
     return str(value) if value != "" else '""'
-
-
-def without_password(url: str) -> str:
-    """A database URL fit to be shown."""
-    from urllib.parse import urlsplit
-
-    try:
-        parts = urlsplit(url)
-        if parts.password is None:
-            return url
-        host = parts.netloc.rpartition("@")[2]
-    except ValueError:
-        return "(not a URL)"
-    return parts._replace(netloc=f"{parts.username or ''}:…@{host}").geturl()

@@ -89,9 +89,10 @@ async def _show(out: Output, home: Home, config: Config, running: Running, key: 
     out.note(f"axonhub serves {running.url}/v1, with the built-in demo model, from {home.root}")
     out.note(f"\nA request like Codex's asks for {MODEL}: {PROMPT!r}\n")
     answer = await ask(running.url, key, MODEL, out)
+    out.write("\n")
     if answer.problem:
         raise AxonHubError(f"the demo's own request went wrong: {answer.problem}", "this is a bug; please report it")
-    out.note("\n\nIts trace, as `axonhub traces show` would print it:\n")
+    out.note("\nIts trace, as `axonhub traces show` would print it:\n")
     await _show_trace(out, home, config, answer.trace_id)
 
 
@@ -117,7 +118,7 @@ async def _show_trace(out: Output, home: Home, config: Config, trace_id: str) ->
             await asyncio.sleep(0.05)
     if shown[-1].record.status is not RequestStatus.COMPLETED:
         raise AxonHubError(f"the demo's request is {shown[-1].record.status}", "this is a bug; please report it")
-    out.tree(trace_tree(trace_id, shown, now_ms=now_ms()))
+    out.tree(trace_tree(shown, now_ms=now_ms()))
 
 
 def _invite(out: Output, url: str, key: str) -> None:

@@ -71,7 +71,7 @@ def create(
         digest,
         prefix,
         profile=profile,
-        expires_at=now_ms() + parse_duration(expires) if expires else None,
+        expires_at=now_ms() + parse_duration(expires) if expires is not None else None,
         allowed_ips=tuple(dict.fromkeys(map(check_network, allow_ip or ()))),
     )
     key = app.store.keys.add(key)

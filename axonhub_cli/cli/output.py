@@ -46,7 +46,7 @@ class Output:
     def __init__(self, *, json: bool = False) -> None:
         self.json = json
 
-    def table(self, rows: Sequence[Row], columns: Sequence[Column], *, empty: str = "") -> None:
+    def table(self, rows: Sequence[Any], columns: Sequence[Column], *, empty: str = "") -> None:
         """A list: a JSON array of `rows`, or one line a row. `empty` is a note for people where there is none."""
         if self.json:
             self.write(dump(list(rows)) + "\n")
@@ -123,7 +123,7 @@ class Output:
 
         return Console(highlight=False, markup=False, emoji=False, width=100_000 if wide else None)
 
-    def _print_table(self, rows: Sequence[Row], columns: Sequence[Column]) -> None:
+    def _print_table(self, rows: Sequence[Any], columns: Sequence[Column]) -> None:
         cells = [[visible(column.cell(row)) for column in columns] for row in rows]
         if not is_terminal(sys.stdout):
             self.write(aligned([[column.header for column in columns], *cells], [column.right for column in columns]))

@@ -50,14 +50,14 @@ def serve(
     options = ServeOptions(
         home=app.home,
         config=config,
-        host=host or config.server.host,
-        port=config.server.port if port is None else port,
+        host=host,
+        port=port,
         workers=workers,
         demo=demo,
-        log_level=log_level.value if log_level else config.log.level,
+        log_level=log_level.value if log_level else None,
         log_format=log_format.value,
     )
-    _banner(app, options.host, options.port, demo=demo)
+    _banner(app, *options.address, demo=demo)
     app.close()
     code = run_server(options)
     if code:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from axonhub_cli.cli.trace_rows import request_row
-from axonhub_cli.cli.trace_tail import POLL_S, PlainScreen, open_screen
+from axonhub_cli.cli.trace_tail import POLL_S, PlainScreen, Screen, open_screen
 from axonhub_cli.entities import RequestRecord, RequestStatus
 from axonhub_cli.ids import now_ms
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from axonhub_cli.cli.output import Output
     from axonhub_cli.store.database import Store
     from axonhub_cli.store.traces import RequestFilter
+
+_REMEMBERED = 10_000  # finished requests known not to be shown again
 
 
 def print_last(store: Store, wanted: RequestFilter, number: int, out: Output) -> None:
@@ -25,3 +27,95 @@ def print_last(store: Store, wanted: RequestFilter, number: int, out: Output) ->
             out.object_line(request_row(record))
     else:
         PlainScreen(out).show(records, (), now_ms())
+
+
+def follow(
+    store: Store, wanted: RequestFilter, number: int, out: Output, *, sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Shows the last requests and then each that finishes, until interrupted."""
+    with open_screen(out) as screen:
+        watcher = _Watcher(store, wanted)
+        screen.show(watcher.begin(number), watcher.running, now_ms())
+        while True:
+            sleep(POLL_S)
+            _step(watcher, screen)
+
+
+def _step(watcher: _Watcher, screen: Screen) -> None:
+    screen.show(watcher.look(), watcher.running, now_ms())
+
+
+class _Watcher:
+    """What changed since the last look. Records are asked for by the number of their last change, so that
+    none is missed whatever the clocks of servers say."""
+
+    def __init__(self, store: Store, wanted: RequestFilter) -> None:
+        self._store = store
+        self._wanted = wanted
+        self._version = -1
+        self._cursor = 0
+        self._running: dict[str, RequestRecord] = {}
+        self._shown: dict[str, None] = {}
+
+    @property
+    def running(self) -> Sequence[RequestRecord]:
+        """Requests under way, the oldest first."""
+        return list(self._running.values())
+
+    def begin(self, number: int) -> list[RequestRecord]:
+        """The last `number` requests that have finished, oldest first; takes note of those under way."""
+        from msgspec.structs import replace
+
+        self._version = self._store.traces.data_version()
+        self._cursor = self._store.traces.cursor()
+        under_way = replace(self._wanted, status=RequestStatus.RUNNING)
+        if self._wanted.status in (None, RequestStatus.RUNNING):
+            self._sort_out(self._store.traces.requests(under_way, newest_first=False))
+        return self._sort_out(_last(self._store, self._wanted, number))
+
+    def look(self) -> list[RequestRecord]:
+        """Requests that have finished since, oldest first. Costs next to nothing where nothing was written."""
+        version = self._store.traces.data_version()
+        if version == self._version:
+            return []
+        self._version = version
+        finished: list[RequestRecord] = []
+        while (changes := self._store.traces.changed(self._cursor)).requests:
+            self._cursor = changes.cursor
+            finished += self._sort_out([record for record in changes.requests if _fits(record, self._wanted)])
+        return finished
+
+    def _sort_out(self, records: Sequence[RequestRecord]) -> list[RequestRecord]:
+        finished = []
+        for record in records:
+            if record.id in self._shown:
+                continue
+            if record.status is RequestStatus.RUNNING:
+                if self._wanted.status in (None, RequestStatus.RUNNING):
+                    self._running[record.id] = record
+                continue
+            self._running.pop(record.id, None)
+            if self._wanted.status in (None, record.status):
+                self._remember(record.id)
+                finished.append(record)
+        return finished
+
+    def _remember(self, request_id: str) -> None:
+        self._shown[request_id] = None
+        while len(self._shown) > _REMEMBERED:
+            del self._shown[next(iter(self._shown))]
+
+
+def _fits(record: RequestRecord, wanted: RequestFilter) -> bool:
+    """All but the status: one that is under way must be seen to end, also where its end is not asked for."""
+    return (
+        wanted.key in (None, record.key)
+        and wanted.channel in (None, record.channel)
+        and (wanted.model is None or wanted.model in (record.client_model, record.upstream_model))
+        and wanted.trace_id in (None, record.trace_id)
+    )
+
+
+def _last(store: Store, wanted: RequestFilter, number: int) -> list[RequestRecord]:
+    """The newest `number`, oldest first."""
+    return list(reversed(store.traces.requests(wanted, number, newest_first=True))) if number else []

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, assert_never
 
 from axonhub_cli.cli.conversation import Entry, Once, read_said
 from axonhub_cli.cli.text import rfc3339
@@ -10,7 +10,7 @@ from axonhub_cli.cli.trace_rows import attempt_row, request_row
 from axonhub_cli.cli.trace_tree import Shown, request_tree, trace_tree
 from axonhub_cli.entities import RequestRecord
 from axonhub_cli.ids import now_ms
-from axonhub_cli.store.traces import RequestFilter
+from axonhub_cli.store.traces import Found, FoundKind, RequestFilter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,20 +36,29 @@ def load_request(store: Store, record: RequestRecord) -> Shown:
 def show_found(store: Store, identity: str, out: Output, *, raw: bool) -> None:
     """Prints the trace or request that `identity` names. Raises NotFoundError, also where several fit."""
     found = store.traces.find(identity)
-    if isinstance(found, RequestRecord):
-        records: Sequence[RequestRecord] = (found,)
-    else:
-        records = store.traces.requests(RequestFilter(trace_id=found), _MOST, newest_first=False)
+    records = _records(store, found)
     if raw:
         _print_raw(store, records, out)
         return
     shown = [load_request(store, record) for record in records]
-    if isinstance(found, RequestRecord):
+    if found.kind is FoundKind.REQUEST:
         _print_request(shown[0], out)
     elif out.json:
-        out.detail(_trace_row(found, shown), ())
+        out.detail(_trace_row(shown), ())
     else:
-        out.tree(trace_tree(found, shown, now_ms=now_ms()))
+        out.tree(trace_tree(shown, now_ms=now_ms()))
+
+
+def _records(store: Store, found: Found) -> Sequence[RequestRecord]:
+    match found.kind:
+        case FoundKind.REQUEST:
+            return [store.traces.get(found.id)]
+        case FoundKind.TRACE:
+            return store.traces.requests(RequestFilter(trace_id=found.id), _MOST, newest_first=False)
+        case FoundKind.THREAD:
+            return store.traces.requests(RequestFilter(thread_id=found.id), _MOST, newest_first=False)
+        case _:
+            assert_never(found.kind)
 
 
 def _print_request(shown: Shown, out: Output) -> None:
@@ -59,7 +68,7 @@ def _print_request(shown: Shown, out: Output) -> None:
         out.tree(request_tree(shown, now_ms=now_ms()))
 
 
-def _trace_row(trace_id: str, shown: Sequence[Shown]) -> dict[str, Any]:
+def _trace_row(shown: Sequence[Shown]) -> dict[str, Any]:
     once = Once()
     news = [Shown(each.record, each.attempts, once.news(each.record.thread_id, each.said)) for each in shown]
     records = [each.record for each in shown]
@@ -70,9 +79,9 @@ def _trace_row(trace_id: str, shown: Sequence[Shown]) -> dict[str, Any]:
 
     sums = ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "cost_usd")
     return {
-        "trace_id": trace_id,
-        "started_at": rfc3339(records[0].started_at) if records else None,
-        "finished_at": rfc3339(max((record.finished_at or record.started_at for record in records), default=None)),
+        "trace_id": records[0].trace_id,
+        "started_at": rfc3339(records[0].started_at),
+        "finished_at": rfc3339(max(record.finished_at or record.started_at for record in records)),
         **{name: total(name) for name in sums},
         "requests": [_detail_row(each) for each in news],
     }

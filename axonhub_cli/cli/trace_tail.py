@@ -159,8 +159,11 @@ def _running_line(record: RequestRecord, now_ms: int, width: int) -> Text:
     return Text(cut(visible(words), width), style=STYLES["running"])
 
 
+Screen = JsonScreen | PlainScreen | LiveScreen
+
+
 @contextmanager
-def open_screen(out: Output) -> Iterator[JsonScreen | PlainScreen | LiveScreen]:
+def open_screen(out: Output) -> Iterator[Screen]:
     """The screen that suits stdout."""
     if out.json:
         yield JsonScreen(out)

@@ -28,13 +28,15 @@ class Shown(Struct, frozen=True):
     said: Said = Said()
 
 
-def trace_tree(trace_id: str, requests: Sequence[Shown], *, now_ms: int) -> Node:
+def trace_tree(requests: Sequence[Shown], *, now_ms: int) -> Node:
     """All requests of a trace, oldest first; each message once."""
     once = Once()
     news = [Shown(each.record, each.attempts, once.news(each.record.thread_id, each.said)) for each in requests]
     threads = list(dict.fromkeys(each.record.thread_id for each in requests))
     children = tuple(request_tree(each, now_ms=now_ms, thread=_thread(each.record, threads)) for each in news)
-    return Node(f"trace {trace_id}\n{_sums([each.record for each in requests], now_ms)}", "bold", children)
+    return Node(
+        f"trace {requests[0].record.trace_id}\n{_sums([each.record for each in requests], now_ms)}", "bold", children
+    )
 
 
 def request_tree(shown: Shown, *, now_ms: int, thread: str = "") -> Node:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 traces_app = typer.Typer(
     name="traces",
-    help="What went through the hub: requests, attempts, prompts and replies.",
+    help="What went through the hub, prompts and replies included.",
+    short_help="What went through the hub.",
     no_args_is_help=True,
     rich_markup_mode=None,
 )
@@ -73,7 +74,7 @@ def tail(
     from axonhub_cli.cli.trace_follow import follow, print_last
 
     app = CliContext.of(ctx)
-    wanted = _filter(key, channel, model, status, trace)
+    wanted = _filter(key, channel, model, status=status, trace=trace)
     out = app.output(as_json)
     if no_follow:
         print_last(app.store, wanted, number, out)
@@ -98,8 +99,9 @@ def list_requests(
     from axonhub_cli.ids import now_ms
 
     app = CliContext.of(ctx)
-    since_ms = now_ms() - parse_duration(since) if since else None
-    records = app.store.traces.requests(_filter(key, channel, model, status, trace, since_ms), limit, newest_first=True)
+    since_ms = now_ms() - parse_duration(since) if since is not None else None
+    wanted = _filter(key, channel, model, status=status, trace=trace, since_ms=since_ms)
+    records = app.store.traces.requests(wanted, limit, newest_first=True)
     out = app.output(as_json)
     if out.json:
         out.table([request_row(record) for record in records], ())
@@ -144,6 +146,7 @@ def _filter(
     key: str | None,
     channel: str | None,
     model: str | None,
+    *,
     status: StatusWord | None,
     trace: str | None,
     since_ms: int | None = None,
