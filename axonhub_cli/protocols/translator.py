@@ -214,16 +214,23 @@ class Passthrough:
             if self._said_all():  # only the terminal's blank line was missing
                 return before
         self.watch.error = self.watch.error or error
-        return before + self._new_encoder(self._request).encode([StreamError(error, self.watch.usage)])
+        return before + self._encoder().encode([StreamError(error, self.watch.usage)])
 
     def keepalive(self) -> bytes:
         """See `Relay`. Never inside an event."""
         quiet = self._over or self.watch.ended or not self._between_events()
-        return b"" if quiet else self._new_encoder(self._request).keepalive()
+        return b"" if quiet else self._encoder().keepalive()
 
     def body(self) -> Body | None:
         """See `Relay`. At most RECORDED bytes; `truncated` tells."""
         return Body("stream", bytes(self._recorded)) if self._recorded else None
+
+    def _encoder(self) -> StreamEncoder:
+        """One that does not begin the answer a second time where the upstream's own beginning has passed."""
+        encoder = self._new_encoder(self._request)
+        if self._tail:
+            encoder.encode([ResponseStart("", self._request.model)])
+        return encoder
 
     def _done(self) -> bool:
         return self._over or self._said_all()

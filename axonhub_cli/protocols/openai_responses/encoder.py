@@ -100,9 +100,6 @@ class StreamEncoder:
         if isinstance(part, ToolCallPart) and not part.name:
             return  # the name may come with the end
         writer = open_writer(part, self._sink, self._names, len(self._items))
-        if isinstance(writer, APIError):
-            self._fail(writer, None)
-            return
         self._writer, self._head, self._tail = writer, writer.head, writer.tail
 
     def _part_end(self, part: Part) -> None:

@@ -26,7 +26,6 @@ from axonhub_cli.llm.content import (
     ToolCallPart,
     ToolKind,
 )
-from axonhub_cli.llm.errors import APIError, ErrorKind
 from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.openai_responses.fields import NAME
@@ -73,20 +72,16 @@ class Names:
             return given
         return f"{prefix}_{self._base}_{index}"
 
-    def call(self, part: ToolCallPart, index: int) -> Call | APIError:
-        """The declaration behind a call; an error that names the tool where there is none (pitfall 48).
-        A request that declares no tools at all has nothing to compare with: the call stays as it came."""
+    def call(self, part: ToolCallPart, index: int) -> Call:
+        """The declaration behind a call. A call of a tool that was never declared stays as it came: Codex 0.169
+        answers the model "unsupported call" and the turn goes on (measured; pitfall 48)."""
         if self._tools is None:
             self._tools = ToolNames(self._request)
         call_id = part.call_id or f"call_{self._base}_{index}"  # pitfall 39
-        if not len(self._tools):
-            id = self.item_id(_PREFIXES[part.kind], index, part.id)
-            return Call(id, call_id, part.kind, part.name, part.namespace)
         tool = self._tools.find(part.name, part.namespace)
         if tool is None:
-            full_name = f"{part.namespace}.{part.name}" if part.namespace else part.name
-            message = f"The model called the tool {full_name!r}, which this request does not declare."
-            return APIError(ErrorKind.SERVER_ERROR, message, 502, code="undeclared_tool", upstream=True)
+            id = self.item_id(_PREFIXES[part.kind], index, part.id)
+            return Call(id, call_id, part.kind, part.name, part.namespace)
         namespace, name = declared_name(tool)
         kind = kind_of(tool)
         return Call(

@@ -152,8 +152,6 @@ def _item(part: Part, names: Names, index: int, cut: bool) -> JSON | None:
             if not name:
                 return None
             call = names.call(part, index)
-            if isinstance(call, APIError):
-                raise Failure(call)
             text, whole = call_input(call, part.input)
             return call_item(call, text, "completed" if whole or not cut else "incomplete")
         case _:

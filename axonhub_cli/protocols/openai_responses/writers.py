@@ -10,7 +10,6 @@ from typing import Any, Protocol
 import msgspec
 
 from axonhub_cli.llm.content import OpaquePart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart, ToolKind
-from axonhub_cli.llm.errors import APIError
 from axonhub_cli.llm.events import PartDelta
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.openai_responses.output import (
@@ -273,15 +272,14 @@ class WholeWriter:
         return item
 
 
-def open_writer(part: Part, sink: Sink, names: Names, index: int) -> Writer | APIError:
-    """The writer for a part that begins; an error where it calls a tool that nobody declared."""
+def open_writer(part: Part, sink: Sink, names: Names, index: int) -> Writer:
+    """The writer for a part that begins."""
     match part:
         case TextPart() | RefusalPart():
             return MessageWriter(sink, names, index, part)
         case ReasoningPart():
             return ReasoningWriter(sink, names, index, part)
         case ToolCallPart():
-            call = names.call(part, index)
-            return call if isinstance(call, APIError) else CallWriter(sink, index, call)
+            return CallWriter(sink, index, names.call(part, index))
         case _:
             return WholeWriter(sink, names, index)
