@@ -58,6 +58,13 @@ class Connection:
         except sqlite3.Error as error:
             raise explain(error, self.path) from error
 
+    def finish(self, statement: str) -> None:
+        """Runs a statement to its end, outside of a transaction: for those that do a piece of work a step."""
+        try:
+            self.raw.executescript(statement)
+        except sqlite3.Error as error:
+            raise explain(error, self.path) from error
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """All of the block or nothing of it, alone among writers; on disk when the block has ended."""

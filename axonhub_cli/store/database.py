@@ -12,9 +12,13 @@ from axonhub_cli.paths import Home
 from axonhub_cli.store.api_keys import ApiKeys
 from axonhub_cli.store.channels import Channels
 from axonhub_cli.store.connection import Connection
+from axonhub_cli.store.keeper import Keeper
 from axonhub_cli.store.opening import open_database
 from axonhub_cli.store.profiles import Profiles
+from axonhub_cli.store.retention import Pruned, Retention
 from axonhub_cli.store.snapshot import read_revision, read_snapshot
+from axonhub_cli.store.traces import Traces
+from axonhub_cli.store.usage import Usage
 
 __all__ = ["Store", "open_store"]
 
@@ -24,11 +28,14 @@ class Store:
 
     def __init__(self, home: Home, config: Config, connection: Connection, clock: Callable[[], int]) -> None:
         self.home = home
-        self._config = config
         self._connection = connection
         self.channels = Channels(connection, clock)
         self.profiles = Profiles(connection, clock)
         self.keys = ApiKeys(connection, clock)
+        self._keeper = Keeper(connection)
+        self.traces = Traces(connection, self._keeper, clock)
+        self.usage = Usage(connection)
+        self._retention = Retention(connection, self._keeper, self.usage, config.traces)
 
     @property
     def writable(self) -> bool:
@@ -48,8 +55,21 @@ class Store:
         found = str(self._connection.value("PRAGMA quick_check(1)"))
         return None if found == "ok" else found
 
+    def prune(self, before_ms: int, *, bodies_only: bool = False) -> Pruned:
+        """Deletes traces that started before, or only the bodies saved before, and shortens the file."""
+        return self._retention.prune(before_ms, bodies_only=bodies_only)
+
+    def maintain(self, now_ms: int) -> bool:
+        """Keeps age and size within the configuration; for a server to call after every batch. True: call again."""
+        return self._retention.maintain(now_ms)
+
+    def size(self) -> int:
+        """Bytes of the database that are in use."""
+        return self._retention.size()
+
     def close(self) -> None:
         """Ends the connection; a second time does nothing."""
+        self._keeper.close()
         self._connection.close()
 
     def __enter__(self) -> Store:
