@@ -54,11 +54,13 @@ class Entry(Struct, frozen=True, omit_defaults=True):
 
 
 class Said(Struct, frozen=True):
-    """`heard` is all the client sent, `answered` what it got. `problems` says what could not be read, and why."""
+    """`heard` is what the client sent but for the `repeated` entries that were shown before, `answered` what it
+    got. `problems` says what could not be read, and why."""
 
     heard: tuple[Entry, ...] = ()
     answered: tuple[Entry, ...] = ()
     problems: tuple[str, ...] = ()
+    repeated: int = 0
 
 
 def read_said(record: RequestRecord, bodies: Iterable[Body]) -> Said:
@@ -97,7 +99,7 @@ class Once:
         told |= seen
         told.update(entry.identity for entry in said.answered)
         self._told[thread or ""] = told
-        return msgspec.structs.replace(said, heard=tuple(fresh))
+        return msgspec.structs.replace(said, heard=tuple(fresh), repeated=len(said.heard) - len(fresh))
 
 
 def _heard(request: Request) -> tuple[Entry, ...]:

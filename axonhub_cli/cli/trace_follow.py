@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import select
+import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from axonhub_cli.cli.trace_rows import request_row
-from axonhub_cli.cli.trace_tail import POLL_S, PlainScreen, Screen, open_screen
+from axonhub_cli.cli.trace_tail import POLL_S, open_screen
 from axonhub_cli.entities import RequestRecord, RequestStatus
 from axonhub_cli.ids import now_ms
 
@@ -21,12 +22,8 @@ _REMEMBERED = 10_000  # finished requests known not to be shown again
 
 def print_last(store: Store, wanted: RequestFilter, number: int, out: Output) -> None:
     """The last requests, oldest first, running ones included."""
-    records = _last(store, wanted, number)
-    if out.json:
-        for record in records:
-            out.object_line(request_row(record))
-    else:
-        PlainScreen(out).show(records, (), now_ms())
+    with open_screen(out) as screen:
+        screen.show(_last(store, wanted, number), (), now_ms())
 
 
 def follow(
@@ -36,13 +33,19 @@ def follow(
     with open_screen(out) as screen:
         watcher = _Watcher(store, wanted)
         screen.show(watcher.begin(number), watcher.running, now_ms())
-        while True:
+        while not _reader_gone():
             sleep(POLL_S)
-            _step(watcher, screen)
+            screen.show(watcher.look(), watcher.running, now_ms())
 
 
-def _step(watcher: _Watcher, screen: Screen) -> None:
-    screen.show(watcher.look(), watcher.running, now_ms())
+def _reader_gone() -> bool:
+    """Whether the other end of our pipe is closed: with nothing to write one would wait for ever to learn it."""
+    try:
+        poll = select.poll()
+        poll.register(sys.stdout.fileno(), 0)  # errors and hang-ups are always told
+        return any(event & (select.POLLERR | select.POLLNVAL) for _, event in poll.poll(0))
+    except (AttributeError, OSError, ValueError):  # Windows has no poll; a replaced stdout may have no number
+        return False
 
 
 class _Watcher:

@@ -93,6 +93,7 @@ def _detail_row(shown: Shown) -> dict[str, Any]:
         **request_row(shown.record),
         "attempt_details": [attempt_row(attempt) for attempt in shown.attempts],
         "messages": [_entry_row(entry) for entry in shown.said.heard],
+        "repeated_messages": shown.said.repeated,
         "reply": [_entry_row(entry) for entry in shown.said.answered],
         "problems": list(shown.said.problems),
     }

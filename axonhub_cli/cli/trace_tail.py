@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -74,9 +74,13 @@ def line(record: RequestRecord, cells: Sequence[Cell], now_ms: int) -> str:
     return _joined((visible(cell.text(record, now_ms)), cell) for cell in cells)
 
 
-def _joined(fields: Iterator[tuple[str, Cell]] | Sequence[tuple[str, Cell]]) -> str:
-    cut_to = ((cut(text, cell.width), cell) for text, cell in fields)
-    return " ".join(t.rjust(cell.width) if cell.right else t.ljust(cell.width) for t, cell in cut_to).rstrip()
+def _joined(fields: Iterable[tuple[str, Cell]]) -> str:
+    return " ".join(_padded((cut(text, cell.width), cell)) for text, cell in fields).rstrip()
+
+
+def _padded(field: tuple[str, Cell]) -> str:
+    text, cell = field
+    return text.rjust(cell.width) if cell.right else text.ljust(cell.width)
 
 
 def _total(cells: Sequence[Cell]) -> int:
@@ -104,7 +108,8 @@ class PlainScreen:
     def show(self, finished: Sequence[RequestRecord], _running: Sequence[RequestRecord], now_ms: int) -> None:
         """Writes and sends off each."""
         for record in finished:
-            self._out.write(line(record, _CELLS, now_ms) + "\n")
+            fields = ((visible(cell.text(record, now_ms)), cell) for cell in _CELLS)
+            self._out.write(" ".join(map(_padded, fields)).rstrip() + "\n")
 
 
 class LiveScreen:

@@ -103,6 +103,8 @@ def _losses(losses: Sequence[LossRecord]) -> Iterable[Node]:
 
 
 def _talk(said: Said) -> Iterable[Node]:
+    if said.repeated:
+        yield Node(f"({said.repeated} earlier message{'' if said.repeated == 1 else 's'}, shown above)", "dim")
     for entry in (*said.heard, *said.answered):
         label = _LABELS.get(entry.kind, "" if entry.kind == "text" else entry.kind)
         head = " ".join(word for word in (entry.role, label, entry.name) if word)

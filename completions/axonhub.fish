@@ -1,0 +1,1 @@
+complete --command axonhub --no-files --arguments "(env _AXONHUB_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=get-args _TYPER_COMPLETE_ARGS=(commandline -cp) axonhub)" --condition "env _AXONHUB_COMPLETE=complete_fish _TYPER_COMPLETE_FISH_ACTION=is-args _TYPER_COMPLETE_ARGS=(commandline -cp) axonhub"
