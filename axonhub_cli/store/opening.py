@@ -43,11 +43,9 @@ def open_database(home: Home, *, writable: bool, migrations: Sequence[Migration]
 
 
 def _may_create(home: Home) -> bool:
-    """Whether the database could be made; a home that is to be made says itself why it cannot."""
-    if home.data.is_dir():
-        return os.access(home.data, os.W_OK | os.X_OK)
-    folder = next((folder for folder in home.data.parents if folder.exists()), home.data)
-    return os.access(folder, os.W_OK | os.X_OK)
+    """False where the folder, or what it would be made in, is read-only; other obstacles show when it is made."""
+    folder = next((folder for folder in (home.data, *home.data.parents) if folder.exists()), home.data)
+    return not folder.is_dir() or os.access(folder, os.W_OK | os.X_OK)
 
 
 def _may_write(path: Path) -> bool:
@@ -83,8 +81,16 @@ def _create(home: Home, migrations: Sequence[Migration]) -> None:
         temporary.unlink(missing_ok=True)
 
 
+_known: set[tuple[int, int]] = set()  # files this process has looked into: device and inode
+
+
 def _check_header(path: Path) -> None:
+    # Once, before the first connection: closing a file drops this process's POSIX locks on it, SQLite's too. Another
+    # process would then take itself for the last and delete the log: https://sqlite.org/howtocorrupt.html (2.2)
     try:
+        status = path.stat()
+        if (status.st_dev, status.st_ino) in _known:
+            return
         with path.open("rb") as file:
             header = file.read(_HEADER_SIZE)
     except OSError as error:
@@ -96,6 +102,7 @@ def _check_header(path: Path) -> None:
     application = int.from_bytes(header[_APPLICATION_ID_AT : _APPLICATION_ID_AT + 4], "big")
     if application != APPLICATION_ID:
         raise foreign(path, "it was made by another program")
+    _known.add((status.st_dev, status.st_ino))
 
 
 def _open_for_writing(path: Path, migrations: Sequence[Migration]) -> Connection:
