@@ -21,7 +21,7 @@ from axonhub_cli.cli.profile import profile_app
 from axonhub_cli.cli.serve import serve
 from axonhub_cli.cli.text import visible
 from axonhub_cli.cli.traces import traces_app
-from axonhub_cli.errors import AxonHubError
+from axonhub_cli.errors import AxonHubError, UsageError
 
 INTERRUPTED = 130
 
@@ -89,6 +89,7 @@ def main() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Runs one command line; returns the exit code. Nothing but SystemExit of a completion request gets out."""
     try:
+        _check_text(arguments)
         code = typer.main.get_command(app).main(list(arguments), prog_name="axonhub", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
@@ -106,6 +107,13 @@ def run(arguments: Sequence[str]) -> int:
         return 0
     except Exception as error:  # a bug of ours: the person gets a line, the log gets the rest
         return _unexpected(error)
+
+
+def _check_text(arguments: Sequence[str]) -> None:
+    """Bytes that are no UTF-8 reach Python as lone surrogates, which neither the store nor JSON can keep."""
+    for argument in arguments:
+        if any("\ud800" <= character <= "\udfff" for character in argument):
+            raise UsageError(f"an argument is not UTF-8: {argument!r}", "axonhub --help")
 
 
 def _explained(message: str, hint: str, code: int) -> int:

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +36,7 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("AXONHUB_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
     return tmp_path / "home"
 
 

@@ -193,3 +193,30 @@ def test_types_has_the_names_of_the_contract(cli):
     assert rows["openai-compatible"]["base_url"] is None
     assert rows["deepseek"]["protocol"] == "openai_chat"
     assert cli("channel", "types").out.splitlines()[0].split() == ["TYPE", "PROTOCOL", "KEY", "VARIABLE", "BASE", "URL"]
+
+
+def test_probe_and_models(cli):
+    cli("channel", "add", "a", "--type", "demo")
+    row = cli("channel", "test", "a", "--json").json
+    assert (row["ok"], row["model"], row["key"], row["error"]) == (True, "demo", None, None)
+    assert row["latency_ms"] >= 0
+    assert "result        ok\n" in cli("channel", "test", "a", "--model", "other").out
+    assert cli("channel", "models", "a", "--json").json == [{"model": "demo", "offered": True}]
+    assert cli("channel", "models", "a", "--refresh").err == "channel a offers 1 models\n"
+    assert cli("channel", "show", "a", "--json").json["models"] == ["demo"]
+
+
+def test_probe_tells_the_upstreams_error_but_no_key(cli):
+    nobody = ("--type", "openai-compatible", "--base-url", "http://127.0.0.1:9/v1", "--model", "m")
+    cli("channel", "add", "a", *nobody, "--api-key-stdin", stdin=KEY)
+    done = cli("channel", "test", "a", code=1)
+    assert "result   failed\n" in done.out
+    assert done.err.startswith("error: channel a: ")
+    assert "canary" not in done.out + done.err
+    assert cli("channel", "test", "a", "--json", code=1).json["ok"] is False
+    assert "models cannot be listed" in cli("channel", "models", "a", code=1).err
+
+
+def test_probe_without_its_variable(cli):
+    cli("channel", "add", "a", "--type", "deepseek", "--model", "m")
+    assert "the variable DEEPSEEK_API_KEY is not set" in cli("channel", "test", "a", code=1).err

@@ -1,0 +1,82 @@
+import json
+import signal
+import subprocess
+import urllib.request
+
+import pytest
+
+from tests.cli.conftest import AXONHUB
+from tests.cli.test_tail import wait
+
+
+@pytest.fixture
+def serve(home, tmp_path):
+    """Starts `serve` on a free port; `said()` is what it has printed so far."""
+    started = []
+
+    def start(*arguments):
+        path = tmp_path / f"serve-{len(started)}"
+        with path.open("wb") as file:
+            command = [AXONHUB, "serve", "--port", "0", *arguments]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=file)
+        process.said = path.read_text
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_banner_then_log(serve, cli, home):
+    cli("channel", "add", "one", "--type", "demo")
+    cli("key", "create", "k")
+    process = serve("--log-format", "json")
+    wait(lambda: "serving on" in process.said())
+    banner, _, log = process.said().partition("{")
+    assert banner == (
+        "axonhub on http://127.0.0.1:(a free port)/v1\n"
+        f"  home      {home}\n"
+        "  channels  one\n"
+        "  codex     axonhub codex setup   (then run codex as ever)\n"
+        "  watch     axonhub traces tail\n"
+    )
+    assert all(json.loads(line) for line in ("{" + log).splitlines())
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(10) == 0
+    assert process.stdout.read() == b""
+
+
+def test_without_anything_it_says_what_to_do(serve):
+    process = serve()
+    wait(lambda: "serving on" in process.said())
+    assert "channels  none yet: axonhub channel add NAME --type TYPE" in process.said()
+    assert (
+        'hint: no client can get in without a key: export AXONHUB_API_KEY="$(axonhub key create NAME)"'
+        in process.said()
+    )
+
+
+def test_other_addresses_warn_and_need_a_key(serve, cli):
+    refused = cli("serve", "--host", "0.0.0.0", "--port", "0", code=1)
+    assert "error: refusing to listen on 0.0.0.0" in refused.err
+    cli("key", "create", "k")
+    process = serve("--host", "0.0.0.0")
+    wait(lambda: "serving on" in process.said())
+    assert "warning: listening on 0.0.0.0: other machines can reach this hub" in process.said()
+
+
+def test_a_port_that_is_taken(serve, cli, tmp_path):
+    process = serve()
+    wait(lambda: "serving on http://" in process.said())
+    port = process.said().split("serving on http://127.0.0.1:")[1].split()[0]
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
+        assert answer.status == 200
+    done = cli("--home", str(tmp_path / "other"), "serve", "--port", port, code=1)
+    assert f"port {port} on 127.0.0.1 is in use" in done.err
+
+
+@pytest.mark.parametrize("arguments", [("--port", "99999"), ("--workers", "0"), ("--log-level", "loud")])
+def test_wrong_usage(cli, arguments):
+    assert cli("serve", *arguments, code=2).err.startswith("error: Invalid value")

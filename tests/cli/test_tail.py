@@ -1,0 +1,192 @@
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import time
+
+import pytest
+from msgspec.structs import replace
+
+from axonhub_cli.cli.trace_tail import fitting, header, line
+from axonhub_cli.config import Config
+from axonhub_cli.entities import RequestStatus
+from axonhub_cli.ids import now_ms
+from axonhub_cli.paths import Home
+from axonhub_cli.store.database import open_store
+from tests.cli.conftest import AXONHUB
+from tests.cli.test_traces import NOW, record
+
+RUNNING = {"status": RequestStatus.RUNNING, "finished_at": None, "duration_ms": None, "http_status": None}
+
+
+@pytest.fixture
+def store(home):
+    place = Home(home, home)
+    place.create()
+    with open_store(place, Config()) as opened:
+        yield opened
+
+
+def wait(condition, seconds=8):
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+    return found
+
+
+@pytest.fixture
+def tail(tmp_path):
+    """Starts `traces tail` with its output in a file; `lines()` are those it has written."""
+    started = []
+
+    def start(*arguments):
+        path = tmp_path / f"tail-{len(started)}"
+        with path.open("wb") as file:
+            process = subprocess.Popen([AXONHUB, "traces", "tail", *arguments], stdout=file, stderr=subprocess.PIPE)
+        process.lines = lambda: path.read_text().splitlines()
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def test_follows_from_before_the_database_exists(tail, home):
+    process = tail("--json")
+    wait(lambda: (home / "axonhub.db").exists())
+    with open_store(Home(home, home), Config()) as store:
+        time.sleep(0.3)
+        store.traces.save([record(1, **RUNNING)])
+        store.traces.save([record(1), record(2, status=RequestStatus.FAILED)])
+        start = time.monotonic()
+        rows = wait(lambda: len(process.lines()) == 2 and list(map(json.loads, process.lines())))
+        assert time.monotonic() - start < 0.3
+    assert [(row["request_id"], row["status"]) for row in rows] == [("req_0001", "completed"), ("req_0002", "failed")]
+    with open_store(Home(home, home), Config()) as store:  # another server
+        store.traces.save([record(3, **RUNNING)])
+        store.traces.abandon()
+        wait(lambda: len(process.lines()) == 3)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(5) == 130
+    assert b"Traceback" not in process.stderr.read()
+
+
+def test_begins_with_the_last_ones_and_filters(tail, store):
+    store.traces.save([record(number) for number in range(30)])
+    process = tail("-n", "2", "--channel", "deepseek", "--status", "completed")
+    wait(lambda: len(process.lines()) == 2)
+    store.traces.save(
+        [record(31, channel="kimi"), record(32, status=RequestStatus.FAILED), record(33, **RUNNING), record(34)]
+    )
+    wait(lambda: len(process.lines()) == 3)
+    store.traces.save([record(33)])
+    wait(lambda: len(process.lines()) == 4)
+    assert [text.split()[-1] for text in process.lines()] == ["req_0028", "req_0029", "req_0034", "req_0033"]
+
+
+def test_ends_when_nobody_reads_any_more(home, store):
+    store.traces.save([record(1)])
+    script = f"{shlex.quote(str(AXONHUB))} traces tail | head -n 1; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, timeout=20, check=True)
+    first, code = done.stdout.splitlines()
+    assert first.endswith("req_0001")
+    assert code == "0"
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 120, 200])
+def test_lines_fit_and_align(width):
+    cells = fitting(width)
+    texts = [
+        header(cells),
+        line(record(1), cells, NOW),
+        line(record(2, client_model="a-model-with-a-very-long-name-indeed", status=RequestStatus.CANCELED), cells, NOW),
+        line(record(3, channel=None, input_tokens=None, ttft_ms=None), cells, NOW),
+    ]
+    assert max(map(len, texts)) <= max(width, 23)
+    assert len({text.find(word) for text, word in zip(texts, ("MODEL", "gpt-5", "a-model", "gpt-5"), strict=True)}) == 1
+
+
+class Screen:
+    """A program in tmux."""
+
+    def __init__(self, name, width, height=16):
+        self.name = name
+        environment = [f"-e{key}={os.environ[key]}" for key in ("AXONHUB_HOME", "TZ")]
+        command = f"{shlex.quote(str(AXONHUB))} traces tail; echo ended $?; sleep 60"
+        self._tmux("new-session", "-d", "-s", name, "-x", str(width), "-y", str(height), *environment, command)
+
+    def _tmux(self, *arguments):
+        command = ["tmux", "-L", f"axonhub-{os.getpid()}", "-f", "/dev/null", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+    def lines(self):
+        return [text.rstrip() for text in self._tmux("capture-pane", "-p", "-t", self.name).rstrip().splitlines()]
+
+    def press(self, key):
+        self._tmux("send-keys", "-t", self.name, key)
+
+    def resize(self, width, height):
+        self._tmux("resize-window", "-t", self.name, "-x", str(width), "-y", str(height))
+
+    def close(self):
+        self._tmux("kill-server")
+
+
+@pytest.fixture
+def screen(home):
+    opened = []
+
+    def start(width, height=16):
+        opened.append(Screen("tail", width, height))
+        return opened[-1]
+
+    yield start
+    for each in opened:
+        each.close()
+
+
+@pytest.mark.parametrize(
+    ("width", "finished"),
+    [
+        (80, "12:26:41 ok         gpt-5 → deeps… deepseek         1.0k     50  120ms  500ms"),
+        (40, "12:26:41 ok         gpt-5 → dee…  500ms"),
+    ],
+)
+def test_terminal(screen, store, width, finished):
+    store.traces.save([record(1)])
+    shown = screen(width)
+    wait(lambda: any("12:26:41" in text for text in shown.lines()))
+    started = now_ms()
+    store.traces.save([record(2, **RUNNING | {"started_at": started})])
+    spinner = wait(lambda: [text for text in shown.lines() if text.startswith(tuple("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"))])
+    assert re.fullmatch(r". +\d.*s gpt-5 → deepseek-chat.*", spinner[0])
+    assert max(map(len, shown.lines())) <= width
+    store.traces.save([record(2)])
+    wait(lambda: any(text.startswith("12:26:42 ok") for text in shown.lines()))
+    wait(lambda: not any(text.startswith(tuple("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")) for text in shown.lines()))
+    lines = shown.lines()
+    assert lines[0].split()[:3] == ["TIME", "STATUS", "MODEL"]
+    assert lines[1:3] == [finished, finished.replace(":41", ":42")]
+    shown.press("C-c")
+    wait(lambda: "ended 130" in shown.lines())
+    assert not any("Traceback" in text for text in shown.lines())
+
+
+def test_terminal_with_more_running_than_room(screen, store):
+    started = now_ms()
+    many = [replace(record(number, **RUNNING), started_at=started) for number in range(40)]
+    shown = screen(80, 12)
+    store.traces.save(many)
+    wait(lambda: any("more running" in text for text in shown.lines()))
+    store.traces.save([record(number) for number in range(40)])
+    wait(lambda: any(text.startswith("12:27:19") for text in shown.lines()))
+    wait(lambda: not any("running" in text for text in shown.lines()))
+    shown.resize(50, 12)
+    store.traces.save([record(41)])
+    wait(lambda: any(text.startswith("12:27:21") and len(text) <= 50 for text in shown.lines()))

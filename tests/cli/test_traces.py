@@ -1,0 +1,298 @@
+import json
+
+import msgspec
+import pytest
+
+from axonhub_cli.config import Config
+from axonhub_cli.entities import AttemptRecord, Body, LossRecord, RequestRecord, RequestStatus
+from axonhub_cli.llm.content import ReasoningPart, TextPart, ToolCallPart
+from axonhub_cli.llm.response import Response
+from axonhub_cli.paths import Home
+from axonhub_cli.store.database import open_store
+
+NOW = 1_600_000_000_000
+CONTRACT = {
+    *("request_id", "trace_id", "thread_id", "started_at", "key", "profile", "client_protocol", "client_model"),
+    *("upstream_model", "channel", "upstream_protocol", "stream", "status", "http_status", "error", "attempts"),
+    *("ttft_ms", "duration_ms", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "cost_usd"),
+    "losses",
+}
+
+
+def record(number, **fields):
+    """A finished request; its id sorts by `number`."""
+    given = {
+        "started_at": NOW + number * 1000,
+        "client_protocol": "openai_responses",
+        "operation": "generate",
+        "status": RequestStatus.COMPLETED,
+        "finished_at": NOW + number * 1000 + 500,
+        "trace_id": "trace-1",
+        "key": "codex",
+        "profile": "work",
+        "rule": "work rule 1: gpt-5 → deepseek-chat",
+        "client_model": "gpt-5",
+        "upstream_model": "deepseek-chat",
+        "channel": "deepseek",
+        "upstream_protocol": "openai_chat",
+        "stream": True,
+        "http_status": 200,
+        "attempts": 1,
+        "ttft_ms": 120,
+        "duration_ms": 500,
+        "input_tokens": 1000,
+        "cached_tokens": 900,
+        "output_tokens": 50,
+        "cost_usd": 0.0012,
+    }
+    return RequestRecord(id=f"req_{number:04d}", **(given | fields))
+
+
+@pytest.fixture
+def store(home):
+    place = Home(home, home)
+    place.create()
+    with open_store(place, Config()) as opened:
+        yield opened
+
+
+def user(text):
+    return {"type": "message", "role": "user", "content": [{"type": "input_text", "text": text}]}
+
+
+def asked(*items):
+    tools = [{"type": "function", "name": "exec_command", "parameters": {"type": "object"}, "strict": False}]
+    return Body(
+        "request", json.dumps({"model": "gpt-5", "input": list(items), "tools": tools, "stream": True}).encode()
+    )
+
+
+def told(*parts):
+    return Body("response", msgspec.json.encode(Response("r", "m", parts)))
+
+
+CALL = ToolCallPart("call_1", "exec_command", '{"cmd": "ls"}')
+
+
+@pytest.fixture
+def conversation(store):
+    """Two turns: a call and its report. The second repeats the first, as Codex does."""
+    second = [
+        user("list the files"),
+        {"type": "reasoning", "summary": [], "encrypted_content": "axh1.xyz"},
+        {"type": "function_call", "call_id": "call_1", "name": "exec_command", "arguments": '{"cmd": "ls"}'},
+        {"type": "function_call_output", "call_id": "call_1", "output": "README\x1b[31m.md"},
+    ]
+    attempts = [
+        AttemptRecord(
+            *("att_1", "req_0001", 1, "kimi", "openai_chat", "kimi-k2", "priority 0, weight 100", NOW + 1000),
+            status=RequestStatus.FAILED,
+            http_status=429,
+            error="slow down",
+            error_kind="rate_limit",
+            duration_ms=40,
+        ),
+        AttemptRecord(
+            *("att_2", "req_0001", 2, "deepseek", "openai_chat", "deepseek-chat", "priority 1, weight 100", NOW + 1050),
+            status=RequestStatus.COMPLETED,
+            http_status=200,
+            ttft_ms=70,
+            duration_ms=450,
+        ),
+    ]
+    losses = (LossRecord("include", "Chat Completions has no word for it"),)
+    store.traces.save(
+        [record(1, attempts=2, losses=losses), record(2, reasoning_tokens=20)],
+        attempts,
+        [
+            ("req_0001", asked(user("list the files"))),
+            ("req_0001", told(ReasoningPart(text="I should look."), CALL)),
+            ("req_0002", asked(*second)),
+            ("req_0002", told(TextPart("There is README.md."))),
+        ],
+    )
+    return store
+
+
+def test_list_has_the_names_of_the_contract(cli, store):
+    store.traces.save([record(1), record(2, status=RequestStatus.RUNNING, finished_at=None, cost_usd=None)])
+    rows = cli("traces", "list", "--json").json
+    assert [row["request_id"] for row in rows] == ["req_0002", "req_0001"]
+    assert CONTRACT <= set(rows[0])
+    assert (rows[0]["status"], rows[0]["cost_usd"], rows[0]["reasoning_tokens"]) == ("running", None, None)
+    assert rows[1]["started_at"] == "2020-09-13T12:26:41.000Z"
+
+
+def test_list_for_people(cli, store):
+    store.traces.save([record(1), record(2, status=RequestStatus.FAILED, http_status=502, upstream_model="gpt-5")])
+    assert cli("traces", "list").out == (
+        "STARTED           REQUEST   TRACE    KEY    MODEL                  CHANNEL   STATUS"
+        "        IN  CACHED  OUT     COST   TIME\n"
+        "2020-09-13 12:26  req_0002  trace-1  codex  gpt-5                  deepseek  failed 502"
+        "  1.0k     900   50  $0.0012  500ms\n"
+        "2020-09-13 12:26  req_0001  trace-1  codex  gpt-5 → deepseek-chat  deepseek  ok"
+        "          1.0k     900   50  $0.0012  500ms\n"
+    )
+
+
+def test_filters(cli, store):
+    store.traces.save(
+        [
+            record(1),
+            record(2, key="other", client_model="o4", upstream_model="x"),
+            record(3, channel="kimi", trace_id="t2"),
+            record(4, status=RequestStatus.FAILED),
+        ]
+    )
+
+    def ids(*arguments):
+        listed = [row["request_id"][-1] for row in cli("traces", "list", "--json", *arguments).json]
+        tailed = cli("traces", "tail", "--no-follow", "--json", *arguments).out.splitlines()
+        assert [json.loads(line)["request_id"][-1] for line in tailed] == listed[::-1]
+        return "".join(listed)
+
+    assert ids("--key", "other") == "2"
+    assert ids("--channel", "kimi") == "3"
+    assert ids("--model", "deepseek-chat") == "431"
+    assert ids("--model", "o4") == "2"
+    assert ids("--status", "failed") == "4"
+    assert ids("--trace", "t2") == "3"
+    assert ids("--trace", "nothing") == ""
+
+
+def test_limits(cli, store):
+    store.traces.save([record(number) for number in range(9)])
+    assert len(cli("traces", "list", "--limit", "2", "--json").json) == 2
+    assert cli("traces", "list", "--since", "1h", "--json").json == []  # all are of 2020
+    assert cli("traces", "tail", "--no-follow", "-n", "3").out.count("\n") == 3
+    assert cli("traces", "tail", "--no-follow", "-n", "0").out == ""
+    assert "is no duration" in cli("traces", "list", "--since", "soon", code=2).err
+
+
+def test_nothing_yet(cli):
+    assert cli("traces", "list") == (0, "", "no requests yet, or none that match\n")
+    assert cli("traces", "tail", "--no-follow") == (0, "", "")
+    assert cli("traces", "list", "--json").out == "[]\n"
+    done = cli("traces", "show", "req_nope", code=1)
+    assert done.err == "error: no trace or request begins with 'req_nope'\nhint: axonhub traces list shows them.\n"
+
+
+def test_show_a_trace_as_a_tree(cli, conversation):
+    assert cli("traces", "show", "trace-1").out == (
+        "trace trace-1\n"
+        "2 requests  2020-09-13 12:26:41 to 2020-09-13 12:26:42  in 2.0k (90% cached)  out 100  cost $0.0024\n"
+        "├── req_0001  2020-09-13 12:26:41  gpt-5 → deepseek-chat on deepseek (openai_chat)\n"
+        "│   ok  first output 120ms  total 500ms  in 1.0k (90% cached)  out 50  cost $0.0012\n"
+        "│   key codex  rule work rule 1: gpt-5 → deepseek-chat\n"
+        "│   ├── attempt 1: kimi kimi-k2 (openai_chat)  failed 429  first output -  total 40ms\n"
+        "│   │   ├── because: priority 0, weight 100\n"
+        "│   │   └── rate_limit: slow down\n"
+        "│   ├── attempt 2: deepseek deepseek-chat (openai_chat)  completed 200  first output 70ms  total 450ms\n"
+        "│   │   └── because: priority 1, weight 100\n"
+        "│   ├── not passed on\n"
+        "│   │   └── include: Chat Completions has no word for it\n"
+        "│   ├── client tools exec_command\n"
+        "│   ├── user: list the files\n"
+        "│   ├── assistant reasoning: I should look.\n"
+        '│   └── assistant calls exec_command: {"cmd": "ls"}\n'
+        "└── req_0002  2020-09-13 12:26:42  gpt-5 → deepseek-chat on deepseek (openai_chat)\n"
+        "    ok  first output 120ms  total 500ms  in 1.0k (90% cached)  out 50 (20 reasoning)  cost $0.0012\n"
+        "    key codex  rule work rule 1: gpt-5 → deepseek-chat\n"
+        "    ├── (3 earlier messages, shown above)\n"
+        "    ├── tool result: README\\e[31m.md\n"
+        "    └── assistant: There is README.md.\n"
+    )
+
+
+def test_show_a_trace_as_json(cli, conversation):
+    shown = cli("traces", "show", "trace", "--json").json
+    assert (shown["trace_id"], shown["input_tokens"], shown["reasoning_tokens"]) == ("trace-1", 2000, 20)
+    first, second = shown["requests"]
+    assert CONTRACT <= set(first)
+    assert [attempt["error_kind"] for attempt in first["attempt_details"]] == ["rate_limit", None]
+    assert first["losses"] == [{"field": "include", "reason": "Chat Completions has no word for it"}]
+    assert [each["type"] for each in first["reply"]] == ["reasoning", "tool_call"]
+    assert first["reply"][1]["name"] == "exec_command"
+    assert [each["text"] for each in second["messages"]] == ["README\x1b[31m.md"]
+    assert second["repeated_messages"] == 3
+
+
+def test_show_one_request_has_all_of_it(cli, conversation):
+    shown = cli("traces", "show", "req_0002").out
+    assert shown.startswith("req_0002  2020-09-13 12:26:42  gpt-5 → deepseek-chat")
+    assert "user: list the files" in shown
+    row = cli("traces", "show", "req_0002", "--json").json
+    assert [each["type"] for each in row["messages"]] == ["tools", "text", "tool_call", "tool_result"]
+
+
+def test_show_raw(cli, conversation):
+    done = cli("traces", "show", "req_0001", "--raw")
+    assert json.loads(done.out.splitlines()[0])["input"][0]["content"][0]["text"] == "list the files"
+    assert done.err == "--- req_0001 request\n--- req_0001 response\n"
+    rows = cli("traces", "show", "trace-1", "--raw", "--json").json
+    assert [(row["request_id"], row["kind"]) for row in rows] == [
+        ("req_0001", "request"),
+        ("req_0001", "response"),
+        ("req_0002", "request"),
+        ("req_0002", "response"),
+    ]
+
+
+def test_words_said_twice_are_shown_twice(cli, store):
+    store.traces.save(
+        [record(1), record(2)],
+        (),
+        [
+            ("req_0001", asked(user("go on"))),
+            ("req_0001", told(TextPart("ok"))),
+            ("req_0002", asked(user("go on"), {"role": "assistant", "content": "ok"}, user("go on"))),
+            ("req_0002", told(TextPart("ok"))),
+        ],
+    )
+    shown = cli("traces", "show", "trace-1").out
+    assert shown.count("user: go on") == 2
+    assert shown.count("assistant: ok") == 2
+
+
+def test_streams_that_passed_untouched_are_decoded(cli, store):
+    item = {"type": "message", "id": "msg_1", "role": "assistant", "content": [{"type": "output_text", "text": "hi"}]}
+    answer = {"id": "resp_1", "model": "m", "status": "completed", "output": [item], "object": "response"}
+    events = [
+        {"type": "response.created", "response": {**answer, "status": "in_progress", "output": []}},
+        {"type": "response.output_item.done", "output_index": 0, "item": item},
+        {"type": "response.completed", "response": answer},
+    ]
+    stream = "".join(f"event: {event['type']}\ndata: {json.dumps(event)}\n\n" for event in events).encode()
+    store.traces.save(
+        [record(1), record(2)],
+        (),
+        [("req_0001", Body("stream", stream)), ("req_0002", Body("stream", json.dumps(answer).encode()))],
+    )
+    for request_id in ("req_0001", "req_0002"):
+        (said,) = cli("traces", "show", request_id, "--json").json["reply"]
+        assert (said["type"], said["text"]) == ("text", "hi")
+
+
+@pytest.mark.parametrize("body", [Body("request", b"\xff{"), Body("response", b"[]"), Body("request", b'{"input": 5}')])
+def test_what_cannot_be_read_is_told(cli, store, body):
+    store.traces.save([record(1, error="[/foo]\x1b]0;x\x07", error_kind="bad_gateway")], (), [("req_0001", body)])
+    shown = cli("traces", "show", "req_0001").out
+    assert f"the stored {body.kind} cannot be read" in shown
+    assert "error (bad_gateway): [/foo]\\e]0;x\\x07" in shown
+
+
+def test_long_texts_are_cut_for_people_only(cli, store):
+    long = "\n".join(f"line {number}" for number in range(500))
+    store.traces.save([record(1)], (), [("req_0001", asked(user(long)))])
+    shown = cli("traces", "show", "req_0001").out
+    assert shown.count("\n") < 80
+    assert "more characters)" in shown
+    assert long in cli("traces", "show", "req_0001", "--json").json["messages"][1]["text"]
+
+
+def test_sub_agents_are_named(cli, store):
+    store.traces.save([record(1, thread_id="a"), record(2, thread_id="b", subagent="collab_spawn")])
+    shown = cli("traces", "show", "trace-1").out
+    assert "thread a  key codex" in shown
+    assert "sub-agent collab_spawn, thread b  key codex" in shown
+    assert [row["request_id"] for row in cli("traces", "show", "b", "--json").json["requests"]] == ["req_0002"]
