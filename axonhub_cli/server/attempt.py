@@ -47,6 +47,7 @@ class Attempt:
         self._relay: Relay | None = None
         self._gate: CommitGate | None = None
         self.error: APIError | None = None
+        self.tail = b""  # the last bytes, with the protocol's end: they leave in one write with that of HTTP
 
     @property
     def committed(self) -> bool:
@@ -158,11 +159,14 @@ class Attempt:
                 raise Failure(self._prepared.scrubbed(watch.error))
             first = not gate.committed
             ready = gate.add(out, watch.output or watch.ended)
+            if ready and first:
+                self._journal.output()
+            if watch.ended and watch.error is None:
+                self.tail = ready
+                return
             if ready:
-                if first:
-                    self._journal.output()
                 await client.send(ready, headers)
-            if watch.ended or watch.error is not None or not data:
+            if watch.error is not None or not data:
                 self.error = self._prepared.scrubbed(watch.error) if watch.error is not None else None
                 return
 

@@ -52,10 +52,14 @@ class Client:
             self._beat = asyncio.get_running_loop().create_task(self.send(data, headers))
             self._beat.add_done_callback(_observed)
 
-    async def end(self) -> web.StreamResponse:
-        """After the protocol's own terminal event."""
-        assert self._response is not None
-        await self._response.write_eof()
+    async def end(self, data: bytes, headers: Mapping[str, str]) -> web.StreamResponse:
+        """`data` are the last bytes, with the protocol's own terminal event."""
+        if self._response is None:
+            self._response = _Stream(headers=headers)
+            await self._response.prepare(self._request)
+        if self.watchdog is not None:
+            self.watchdog.writing(self._limits.stall_s)
+        await self._response.write_eof(data)
         return self._response
 
     async def end_after_error(self) -> web.StreamResponse:

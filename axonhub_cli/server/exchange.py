@@ -179,7 +179,7 @@ class Exchange:
         if attempt.error is not None:
             response = await self._client.end_after_error()
         else:
-            response = await self._client.end()
+            response = await self._client.end(attempt.tail, headers)
         return response
 
     async def _succeeded(self, attempt: Attempt, tries: Tries, model: str) -> None:
