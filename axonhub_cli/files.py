@@ -43,7 +43,10 @@ def make_private_folder(path: Path) -> None:
 def open_private(path: Path, *, append: bool = True) -> int:
     """A descriptor for writing `path`, made with mode 0600 where missing; a symbolic link is refused with OSError."""
     flags = os.O_WRONLY | os.O_CREAT | _NO_FOLLOW | _BINARY | (os.O_APPEND if append else os.O_TRUNC)
-    return os.open(path, flags, FILE_MODE)
+    descriptor = os.open(path, flags, FILE_MODE)
+    if os.name == "posix" and stat.S_IMODE(os.fstat(descriptor).st_mode) & FILE_MODE != FILE_MODE:
+        os.fchmod(descriptor, FILE_MODE)  # a umask may only have taken bits away
+    return descriptor
 
 
 def create_private(path: Path, data: bytes) -> bool:

@@ -102,17 +102,20 @@ class Bodies:
         return request_id, body.kind, now, codec, len(recipe), packed
 
     def _list(self, pieces: Pieces, hour: int) -> _List:
-        hashes = [self._keep(item, hour) for item in pieces.items]
+        hashes = self._keep(pieces.items, hour)
         full = len(hashes) - len(hashes) % _RUN
-        runs = [self._keep(b"".join(hashes[start : start + _RUN]), hour) for start in range(0, full, _RUN)]
+        runs = self._keep([b"".join(hashes[start : start + _RUN]) for start in range(0, full, _RUN)], hour)
         return _List(pieces.separator, b"".join(runs), b"".join(hashes[full:]))
 
-    def _keep(self, data: bytes | memoryview, hour: int) -> bytes:
-        digest = blake2b(data, digest_size=_HASH).digest()
-        if self._known.get(digest, -1) < hour and digest not in self._fresh:
-            codec, packed = self._packer.pack(data)
-            self._fresh[digest] = (digest, hour, codec, len(data), packed)
-        return digest
+    def _keep(self, items: Sequence[bytes | memoryview], hour: int) -> list[bytes]:
+        """Their hashes; what is not known to be stored will be."""
+        known = self._known
+        hashes = [blake2b(item, digest_size=_HASH).digest() for item in items]
+        for digest, data in zip(hashes, items, strict=True):
+            if known.get(digest, -1) < hour and digest not in self._fresh:
+                codec, packed = self._packer.pack(data)
+                self._fresh[digest] = (digest, hour, codec, len(data), packed)
+        return hashes
 
     def _cook(self, recipe: bytes) -> bytes:
         try:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from axonhub_cli.store.failures import explain, read_only
+from axonhub_cli.store.failures import ERRORS, explain, read_only
 
 __all__ = ["Connection", "Row", "connect"]
 
@@ -19,7 +19,7 @@ _BUSY_SECONDS = 5.0
 class Connection:
     """Statements take `?` placeholders and run on SQLite and PostgreSQL alike.
 
-    Every sqlite3.Error leaves as a StoreError. For one thread at a time.
+    Whatever sqlite3 raises leaves as a StoreError. For one thread at a time.
     """
 
     def __init__(self, raw: sqlite3.Connection, path: Path, writable: bool = True) -> None:
@@ -31,7 +31,7 @@ class Connection:
         """All rows of a query."""
         try:
             return self.raw.execute(statement, values).fetchall()
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise explain(error, self.path) from error
 
     def row(self, statement: str, values: Sequence[Any] = ()) -> Row | None:
@@ -48,21 +48,21 @@ class Connection:
         """Runs a change; the number of rows it touched."""
         try:
             return self.raw.execute(statement, values).rowcount
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise explain(error, self.path) from error
 
     def run_many(self, statement: str, values: Iterable[Sequence[Any]]) -> None:
         """Runs a change once for each row of values."""
         try:
             self.raw.executemany(statement, values)
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise explain(error, self.path) from error
 
     def finish(self, statement: str) -> None:
         """Runs a statement to its end, outside of a transaction: for those that do a piece of work a step."""
         try:
             self.raw.executescript(statement)
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise explain(error, self.path) from error
 
     @contextmanager
@@ -98,7 +98,7 @@ class Connection:
         """Ends the connection; the last one of a file writes its log back."""
         try:
             self.raw.close()
-        except sqlite3.Error as error:
+        except ERRORS as error:
             raise explain(error, self.path) from error
 
 
@@ -137,5 +137,5 @@ _SETTINGS = (
 def _explained(action: Callable[[], sqlite3.Connection], path: Path) -> sqlite3.Connection:
     try:
         return action()
-    except sqlite3.Error as error:
+    except ERRORS as error:
         raise explain(error, path) from error

@@ -7,19 +7,28 @@ from pathlib import Path
 
 from axonhub_cli.errors import StoreError
 
-__all__ = ["damaged", "explain", "foreign", "read_only"]
+__all__ = ["ERRORS", "damaged", "explain", "foreign", "read_only"]
 
 _LOCKS = Path("/proc/locks")  # Linux: https://man7.org/linux/man-pages/man5/proc_locks.5.html
 _WRITE_LOCK_BYTE = "120"  # WAL_WRITE_LOCK in the -shm file: https://www.sqlite.org/walformat.html (2.3.1)
 
 
-def explain(error: sqlite3.Error, path: Path) -> StoreError:
+# Beside its own: values it cannot bind (a lone surrogate of an argument, a huge number), and messages about a
+# damaged schema that are no UTF-8.
+ERRORS = (sqlite3.Error, UnicodeError, OverflowError)
+
+
+def explain(error: Exception, path: Path) -> StoreError:
     """The StoreError for what sqlite3 raised while working on the file `path`."""
+    if isinstance(error, (UnicodeEncodeError, OverflowError)):
+        return StoreError("a value that no database holds (not valid Unicode, or too large)", "Check what you typed.")
     # The low byte is the primary code, the rest refines it: https://www.sqlite.org/rescode.html
     code = (getattr(error, "sqlite_errorcode", None) or 0) & 0xFF
     if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return _locked(path)
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or "decode to UTF-8" in str(error):
+    if code == sqlite3.SQLITE_NOTADB:
+        return foreign(path, "it is no SQLite file")
+    if code == sqlite3.SQLITE_CORRUPT or isinstance(error, UnicodeError) or "decode to UTF-8" in str(error):
         return damaged(path, str(error))
     if code == sqlite3.SQLITE_FULL:
         return StoreError(f"the disk is full: cannot write {path}", "Free some space, or: axonhub traces prune")

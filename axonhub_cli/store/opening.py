@@ -19,11 +19,6 @@ from axonhub_cli.store.schema import APPLICATION_ID, MIGRATIONS
 
 __all__ = ["open_database"]
 
-# https://www.sqlite.org/fileformat.html (1.3)
-_MAGIC = b"SQLite format 3\0"
-_APPLICATION_ID_AT = 68
-_HEADER_SIZE = 100
-
 
 def open_database(home: Home, *, writable: bool, migrations: Sequence[Migration] = MIGRATIONS) -> Connection:
     """The home's database, at this version's schema.
@@ -36,7 +31,7 @@ def open_database(home: Home, *, writable: bool, migrations: Sequence[Migration]
         if not writable or not _may_create(home):
             return _empty(path, migrations)
         _create(home, migrations)
-    _check_header(path)
+    _check_owner(path)
     if writable and _may_write(path):
         return _open_for_writing(path, migrations)
     return _open_for_reading(path, migrations)
@@ -81,28 +76,24 @@ def _create(home: Home, migrations: Sequence[Migration]) -> None:
         temporary.unlink(missing_ok=True)
 
 
-_known: set[tuple[int, int]] = set()  # files this process has looked into: device and inode
+def _check_owner(path: Path) -> None:
+    """Refuses what is not ours before anything could change it.
 
-
-def _check_header(path: Path) -> None:
-    # Once, before the first connection: closing a file drops this process's POSIX locks on it, SQLite's too. Another
-    # process would then take itself for the last and delete the log: https://sqlite.org/howtocorrupt.html (2.2)
+    SQLite itself reads the header: a file that we opened and closed would drop this process's POSIX locks on it,
+    SQLite's too, and others would take themselves for alone (https://www.sqlite.org/howtocorrupt.html, 2.2).
+    `immutable` leaves another program's log alone.
+    """
     try:
-        status = path.stat()
-        if (status.st_dev, status.st_ino) in _known:
-            return
-        with path.open("rb") as file:
-            header = file.read(_HEADER_SIZE)
+        if path.stat().st_size == 0:
+            raise foreign(path, "the file is empty")
     except OSError as error:
         raise StoreError(f"cannot read {path}: {error.strerror}", "Check its owner and permissions.") from error
-    if not header:
-        raise foreign(path, "the file is empty")
-    if not header.startswith(_MAGIC) or len(header) < _HEADER_SIZE:
-        raise foreign(path, "it is no SQLite file")
-    application = int.from_bytes(header[_APPLICATION_ID_AT : _APPLICATION_ID_AT + 4], "big")
-    if application != APPLICATION_ID:
-        raise foreign(path, "it was made by another program")
-    _known.add((status.st_dev, status.st_ino))
+    probe = connect(_uri(path, "ro") + "&immutable=1", path, writable=False)
+    try:
+        if probe.value("PRAGMA application_id") != APPLICATION_ID:
+            raise foreign(path, "it was made by another program")
+    finally:
+        probe.close()
 
 
 def _open_for_writing(path: Path, migrations: Sequence[Migration]) -> Connection:

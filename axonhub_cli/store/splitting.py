@@ -61,13 +61,12 @@ def whole(data: bytes) -> Pieces:
 
 def _position(data: bytes, view: memoryview, begin: int) -> int:
     """Where exactly these bytes are, not before `begin`; -1 where duplicate keys leave no place."""
-    needle = bytes(view[:_NEEDLE])
-    size = len(view)
-    start = data.find(needle, begin)
+    value = bytes(view)  # two memoryviews would be compared byte by byte
+    start = data.find(value[:_NEEDLE], begin)
     for _ in range(4):
-        if start < 0 or memoryview(data)[start : start + size] == view:
+        if start < 0 or data.startswith(value, start):
             return start
-        start = data.find(needle, start + 1)
+        start = data.find(value[:_NEEDLE], start + 1)
     return -1
 
 
@@ -82,7 +81,7 @@ def _list_pieces(raw: Raw, view: memoryview) -> Pieces | None:
     if gaps == len(items) - 1:
         return Pieces(items, b",")  # every gap has at least its comma, so each has no more
     separator = b", "  # Python's json.dumps
-    if gaps == 2 * (len(items) - 1) and _joined(items, separator) == view:
+    if gaps == 2 * (len(items) - 1) and _joined(items, separator) == bytes(view):
         return Pieces(items, separator)
     return None
 
