@@ -29,10 +29,10 @@ def store(home):
         yield opened
 
 
-def wait(condition, seconds=8):
+def wait(condition, seconds=8, told=str):
     end = time.monotonic() + seconds
     while not (found := condition()):
-        assert time.monotonic() < end, "it did not happen"
+        assert time.monotonic() < end, f"it did not happen: {told()}"
         time.sleep(0.02)
     return found
 
@@ -58,7 +58,7 @@ def tail(tmp_path):
 
 def test_follows_from_before_the_database_exists(tail, home):
     process = tail("--json")
-    wait(lambda: (home / "axonhub.db").exists())
+    wait((home / "axonhub.db").exists)
     with open_store(Home(home, home), Config()) as store:
         time.sleep(0.3)
         store.traces.save([record(1, **RUNNING)])
@@ -123,7 +123,8 @@ class Screen:
 
     def _tmux(self, *arguments):
         command = ["tmux", "-L", f"axonhub-{os.getpid()}", "-f", "/dev/null", *arguments]
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        # Not inherited: pytest loads readline, which puts COLUMNS behind os.environ's back.
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=dict(os.environ)).stdout
 
     def lines(self):
         return [text.rstrip() for text in self._tmux("capture-pane", "-p", "-t", self.name).rstrip().splitlines()]
@@ -154,8 +155,8 @@ def screen(home):
 @pytest.mark.parametrize(
     ("width", "finished"),
     [
-        (80, "12:26:41 ok         gpt-5 → deeps… deepseek         1.0k     50  120ms  500ms"),
-        (40, "12:26:41 ok         gpt-5 → dee…  500ms"),
+        (80, "12:26:41 ok         gpt-5 → deepseek… deepseek         1.0k     50  120ms  500ms"),
+        (40, "12:26:41 ok         gpt-5 → deep…  500ms"),
     ],
 )
 def test_terminal(screen, store, width, finished):
@@ -169,7 +170,7 @@ def test_terminal(screen, store, width, finished):
     assert max(map(len, shown.lines())) <= width
     store.traces.save([record(2)])
     wait(lambda: any(text.startswith("12:26:42 ok") for text in shown.lines()))
-    wait(lambda: not any(text.startswith(tuple("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")) for text in shown.lines()))
+    wait(lambda: not any(text.startswith(tuple("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")) for text in shown.lines()), told=shown.lines)
     lines = shown.lines()
     assert lines[0].split()[:3] == ["TIME", "STATUS", "MODEL"]
     assert lines[1:3] == [finished, finished.replace(":41", ":42")]

@@ -118,7 +118,7 @@ def test_list_has_the_names_of_the_contract(cli, store):
     store.traces.save([record(1), record(2, status=RequestStatus.RUNNING, finished_at=None, cost_usd=None)])
     rows = cli("traces", "list", "--json").json
     assert [row["request_id"] for row in rows] == ["req_0002", "req_0001"]
-    assert CONTRACT <= set(rows[0])
+    assert set(rows[0]) >= CONTRACT
     assert (rows[0]["status"], rows[0]["cost_usd"], rows[0]["reasoning_tokens"]) == ("running", None, None)
     assert rows[1]["started_at"] == "2020-09-13T12:26:41.000Z"
 
@@ -208,7 +208,7 @@ def test_show_a_trace_as_json(cli, conversation):
     shown = cli("traces", "show", "trace", "--json").json
     assert (shown["trace_id"], shown["input_tokens"], shown["reasoning_tokens"]) == ("trace-1", 2000, 20)
     first, second = shown["requests"]
-    assert CONTRACT <= set(first)
+    assert set(first) >= CONTRACT
     assert [attempt["error_kind"] for attempt in first["attempt_details"]] == ["rate_limit", None]
     assert first["losses"] == [{"field": "include", "reason": "Chat Completions has no word for it"}]
     assert [each["type"] for each in first["reply"]] == ["reasoning", "tool_call"]
