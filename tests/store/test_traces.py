@@ -161,7 +161,13 @@ def test_finding_by_prefix(store: Store) -> None:
             find(nothing)
 
 
-def test_finding_uses_indexes(store: Store) -> None:
+def test_text_that_cannot_be_looked_up_is_an_error_in_words(store: Store) -> None:
+    """reliability B21: an argument of bytes that are no UTF-8 arrives with lone surrogates."""
+    with pytest.raises(StoreError, match="not valid Unicode"):
+        store.traces.find("\udcff")
+
+
+def test_an_ambiguous_list_is_cut(store: Store) -> None:
     store.traces.save([request(number, trace_id=f"t{number}") for number in range(50)])
     with pytest.raises(NotFoundError, match=r"t\d+ \(trace\), …"):
         store.traces.find("t")
