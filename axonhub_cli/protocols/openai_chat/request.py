@@ -49,8 +49,9 @@ def encode_request(request: Request, quirks: Quirks) -> Encoded:
         if protocol == NAME:
             _own(fields, payload, quirks, losses)
         else:
-            for field in fields:
-                losses.add(field, "Chat Completions has no word for it")
+            for field, value in fields.items():
+                if value:  # `store: false` and the like ask for nothing
+                    losses.add(field, "Chat Completions has no word for it")
     payload |= quirks.body
     _stream(request, payload, quirks)
     return Encoded(payload, losses.all())
