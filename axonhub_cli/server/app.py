@@ -65,8 +65,11 @@ class Running:
         self._runner, self._store = runner, store
 
     async def stop(self, grace: float | None = None) -> None:
-        """New work is refused at once; what runs has `grace` seconds and is then told; what waits is written."""
+        """New work is refused at once; what runs has `grace` seconds and is then told; what waits is written.
+        A second call does nothing."""
         hub = self.hub
+        if hub.stopping:
+            return
         hub.stopping = True
         for site in list(self._runner.sites):
             await site.stop()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from axonhub_cli.entities import AttemptRecord, Binding, Body, RequestRecord, RequestStatus, Snapshot
+from axonhub_cli.ids import now_ms
 from axonhub_cli.llm.response import Usage
 from axonhub_cli.store.database import Store
 
@@ -24,11 +25,12 @@ class StoreSink:
         bodies: Sequence[tuple[str, Body]],
         bindings: Sequence[Binding],
     ) -> None:
-        """One transaction for the records, one for the bindings."""
+        """One transaction for the records, one for the bindings; then a small step of pruning."""
         snapshot = self._snapshot()
         self._store.traces.save([_priced(record, snapshot) for record in requests], attempts, bodies)
         if bindings:
             self._store.traces.save_bindings(bindings)
+        self._store.maintain(now_ms())
 
     def close(self) -> None:
         """Ends the connection."""

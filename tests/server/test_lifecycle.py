@@ -1,0 +1,165 @@
+"""Starting, sharing and ending a server."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+
+from axonhub_cli.config import Config
+from axonhub_cli.entities import ApiKey
+from axonhub_cli.errors import AxonHubError, ConflictError
+from axonhub_cli.paths import Home
+from axonhub_cli.server.app import ServeOptions, home_lock, listen, start
+from axonhub_cli.store.api_keys import new_api_key
+from axonhub_cli.store.database import open_store
+from tests.server.hub import channel, hub, kinds
+from tests.server.upstreams import Upstream, chat_stream, streams
+
+SERVE = """
+import sys
+from pathlib import Path
+from axonhub_cli.config import Config
+from axonhub_cli.errors import AxonHubError
+from axonhub_cli.paths import Home
+from axonhub_cli.server.app import ServeOptions, serve
+home = Home(Path(sys.argv[1]), Path(sys.argv[1]))
+try:
+    options = ServeOptions(home=home, config=Config(), port=int(sys.argv[2]), workers=int(sys.argv[3]), demo=True)
+    raise SystemExit(serve(options))
+except AxonHubError as error:
+    print(error.message, file=sys.stderr)
+    raise SystemExit(1)
+"""
+
+
+def free_port():
+    with listen("127.0.0.1", 0) as listener:
+        return listener.getsockname()[1]
+
+
+def spawn(home, port, workers=1):
+    command = [sys.executable, "-c", SERVE, str(home), str(port), str(workers)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def wait_ready(port, process):
+    end = time.monotonic() + 15
+    while time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=1) as response:
+                return json.load(response)
+        except OSError:
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.05)
+    raise AssertionError("not ready")
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_f18_f20_a_server_holds_its_home_and_ends_on_sigterm(tmp_path, workers):
+    port = free_port()
+    process = spawn(tmp_path, port, workers)
+    try:
+        assert wait_ready(port, process)["status"] == "ok"
+        second = spawn(tmp_path, free_port())
+        assert second.wait(10) == 1
+        told = second.stderr.read()
+        assert str(process.pid) in told
+        assert str(port) in told
+        other = spawn(tmp_path / "other", port)
+        assert other.wait(10) == 1
+        assert f"port {port}" in other.stderr.read()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
+    assert "serving on" in (tmp_path / "logs" / "axonhub.log").read_text()
+    assert (tmp_path / "logs" / "axonhub.log").stat().st_mode & 0o777 == 0o600
+
+
+def test_f20_a_killed_server_leaves_no_lock(tmp_path):
+    port = free_port()
+    process = spawn(tmp_path, port)
+    wait_ready(port, process)
+    process.kill()
+    process.wait()
+    home_lock(ServeOptions(home=Home(tmp_path, tmp_path), config=Config())).release()
+
+
+async def test_s13_other_addresses_need_a_key(tmp_path):
+    home = Home(tmp_path, tmp_path)
+    options = ServeOptions(home=home, config=Config(), host="0.0.0.0", port=0, environ={})
+    with pytest.raises(AxonHubError, match="refusing to listen"):
+        await start(options)
+    with open_store(home, Config()) as store:
+        _, digest, prefix = new_api_key()
+        store.keys.add(ApiKey(id="k", name="n", digest=digest, prefix=prefix))
+    running = await start(options)
+    await running.stop(0)
+
+
+def test_a_port_in_use_is_named():
+    with listen("127.0.0.1", 0) as first, pytest.raises(ConflictError, match=str(first.getsockname()[1])):
+        listen("127.0.0.1", first.getsockname()[1])
+
+
+async def test_f18_streams_that_do_not_end_in_time_are_told(tmp_path):
+    async def stalls(wire):
+        await wire.head()
+        for piece in chat_stream()[:3]:
+            await wire.chunk(piece)
+        await wire.silence()
+
+    async with Upstream(stalls) as up, hub(tmp_path, [channel("a", up.url)]) as h:
+        request = asyncio.create_task(h.ask())
+        while not up.calls:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        start_s = time.monotonic()
+        await h.running.stop(0.1)
+        _, _, text = await request
+        assert time.monotonic() - start_s < 2
+    assert kinds(text)[-1] == "response.failed"
+    assert "being stopped" in text
+    assert h.records.last.status == "failed"
+
+
+async def test_the_real_store_keeps_what_happened(tmp_path):
+    home, config = Home(tmp_path, tmp_path), Config()
+    plain, digest, prefix = new_api_key()
+    async with Upstream(streams()) as up:
+        with open_store(home, config) as store:
+            store.channels.add(channel("a", up.url))
+            store.keys.add(ApiKey(id="k", name="n", digest=digest, prefix=prefix))
+            running = await start(ServeOptions(home=home, config=config, port=0, environ={"UP_KEY": "x"}))
+            import aiohttp
+
+            headers = {"Authorization": f"Bearer {plain}", "session-id": "trace-1"}
+            async with aiohttp.ClientSession() as session:
+                payload = {"model": "m", "input": "hi", "stream": True}
+                async with session.post(running.url + "/v1/responses", json=payload, headers=headers) as response:
+                    await response.read()
+            await asyncio.sleep(0.3)  # the promise: visible within 300 ms
+            (record,) = store.traces.requests()
+            assert (record.status, record.trace_id, record.output_tokens) == ("completed", "trace-1", 3)
+            assert len(store.traces.attempts(record.id)) == 1
+            assert {body.kind for body in store.traces.bodies(record.id)} == {"request", "response"}
+            assert store.traces.binding("k", "trace-1").channel_id.startswith("ch_")
+            await running.stop(0)
+
+
+def test_umask_does_not_open_the_log(tmp_path):
+    from axonhub_cli.server import log
+
+    old = os.umask(0)
+    try:
+        log.setup("info", "json", tmp_path)
+        log.LOGGER.info("hello")
+    finally:
+        os.umask(old)
+    assert (tmp_path / "axonhub.log").stat().st_mode & 0o777 == 0o600
+    assert json.loads((tmp_path / "axonhub.log").read_text())["message"] == "hello"

@@ -1,0 +1,84 @@
+"""The one line of a request."""
+
+from axonhub_cli.entities import AttemptRecord, RequestRecord, RequestStatus
+from axonhub_cli.server.log import Rarely, request_line, visible
+from axonhub_cli.server.reloader import Reloader
+
+
+def test_the_line_names_both_sides():
+    record = RequestRecord(
+        id="r",
+        started_at=0,
+        client_protocol="openai_responses",
+        operation="generate",
+        status=RequestStatus.COMPLETED,
+        path="/v1/responses",
+        client_model="gpt-5",
+        http_status=200,
+        ttft_ms=412,
+        duration_ms=3100,
+        input_tokens=41200,
+        cached_tokens=39800,
+        output_tokens=512,
+        attempts=1,
+    )
+    attempt = AttemptRecord(
+        id="a",
+        request_id="r",
+        number=1,
+        channel="deepseek",
+        upstream_protocol="openai_chat",
+        upstream_model="deepseek-reasoner",
+        reason="",
+        started_at=0,
+        url_path="/v1/chat/completions",
+    )
+    assert request_line(record, attempt) == (
+        "POST /v1/responses gpt-5 → deepseek POST /v1/chat/completions deepseek-reasoner 200 "
+        "ttft 412 ms 3.1 s in 41200 (cached 39800) out 512"
+    )
+
+
+def test_b19_a_line_is_one_line():
+    text = visible("a\r\nb\x1b[31m\u2028\u202ec\x85")
+    assert text == "a\\x0d\\x0ab\\x1b[31m\\u2028\\u202ec\\x85"
+
+
+def test_rarely_lets_one_through(caplog):
+    now = [0.0]
+    rarely = Rarely(60, lambda: now[0])
+    for _ in range(5):
+        rarely.warn("x")
+    now[0] = 61
+    rarely.warn("x")
+    assert [record.getMessage() for record in caplog.records] == ["x", "x (4 more like it)"]
+
+
+class Source:
+    """A store whose snapshot can be broken."""
+
+    def __init__(self, snapshot):
+        self.value, self.number = snapshot, 1
+
+    def revision(self):
+        if self.number is None:
+            raise OSError("gone")
+        return self.number
+
+    def snapshot(self):
+        return self.value
+
+
+def test_f23_a_broken_configuration_leaves_the_last_good_one(caplog):
+    from axonhub_cli.entities import Channel, Snapshot
+
+    good = Snapshot(1, channels={"a": Channel("c", "a", "openai", "https://x")})
+    source = Source(good)
+    reloader = Reloader(source)
+    source.value, source.number = Snapshot(2, channels={"b": Channel("c", "b", "no-such-type", "https://x")}), 2
+    assert list(reloader.current().snapshot.channels) == ["a"]
+    assert "no-such-type" in caplog.text
+    source.number = None
+    assert list(reloader.current().snapshot.channels) == ["a"]
+    source.value, source.number = Snapshot(3), 3
+    assert reloader.current().snapshot.revision == 3
