@@ -71,7 +71,7 @@ EVERYTHING: dict[str, Any] = {
     "cache_key": "session",
     "user": "u",
     "service_tier": "flex",
-    "extras": {"openai_responses": {"store": False, "include": ["x"], "client_metadata": {}}},
+    "extras": {"openai_responses": {"store": False, "include": ["x"], "client_metadata": {"a": "b"}}},
 }
 
 
