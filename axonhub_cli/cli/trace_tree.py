@@ -107,9 +107,17 @@ def _talk(said: Said) -> Iterable[Node]:
         yield Node(f"({said.repeated} earlier message{'' if said.repeated == 1 else 's'}, shown above)", "dim")
     for entry in (*said.heard, *said.answered):
         label = _LABELS.get(entry.kind, "" if entry.kind == "text" else entry.kind)
-        head = " ".join(word for word in (entry.role, label, entry.name) if word)
+        role = "" if entry.kind == "tools" else entry.role
+        head = " ".join(word for word in (role, label, entry.name) if word)
         style = _ENTRY_STYLES.get(entry.kind, _ROLE_STYLES.get(entry.role, ""))
-        yield Node(f"{head}: {_clipped(entry)}" if entry.text else head, style)
+        text = _clipped(entry)
+        yield Node(_labelled(head, text), style)
+
+
+def _labelled(head: str, text: str) -> str:
+    if not text:
+        return head
+    return f"{head}:{text}" if text.startswith("\n") else f"{head}: {text}"
 
 
 def _clipped(entry: Entry) -> str:

@@ -191,7 +191,7 @@ def test_show_a_trace_as_a_tree(cli, conversation):
         "│   │   └── because: priority 1, weight 100\n"
         "│   ├── not passed on\n"
         "│   │   └── include: Chat Completions has no word for it\n"
-        "│   ├── client tools exec_command\n"
+        "│   ├── tools exec_command\n"
         "│   ├── user: list the files\n"
         "│   ├── assistant reasoning: I should look.\n"
         '│   └── assistant calls exec_command: {"cmd": "ls"}\n'
