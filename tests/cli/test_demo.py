@@ -32,7 +32,7 @@ def test_once_shows_the_reply_and_its_trace_and_leaves_nothing(program, home, te
     assert "gpt-5 → demo on demo (openai_chat)" in lines[3]
     assert any("user: Say hello" in line for line in lines)
     assert any("tools exec_command" in line for line in lines)
-    assert "store: Chat Completions has no word for it" in done.out
+    assert "not passed on" in done.out
     assert "http://127.0.0.1:" in done.err
     assert list(temporary.iterdir()) == []
     assert not home.exists()
