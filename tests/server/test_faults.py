@@ -301,7 +301,7 @@ async def test_f12_one_dead_channel_costs_two_calls_and_a_shape_codex_stops_at(t
         status, headers, text = await h.ask()
     assert status == 503
     assert json.loads(text)["error"]["code"] == "server_is_overloaded"
-    assert 1 <= int(headers["Retry-After"]) <= 60
+    assert "Retry-After" not in headers  # measured: with it Codex makes 30 requests in 58 s, without it 5 in 3.5 s
     assert len(bad.calls) == 2
 
 
