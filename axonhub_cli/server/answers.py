@@ -43,6 +43,8 @@ def error_response(codec: Codec, error: APIError, headers: Mapping[str, str]) ->
     Codex understands (reliability 0.2)."""
     status, payload = codec.encode_error(error)
     extra = {}
-    if error.retry_after is not None:
+    # Codex 0.169 ends its turn at an overloaded 503 after 5 requests in 3.5 s; with a wait it makes 30 in a minute.
+    ends_turn = status == 503 and codec.name == "openai_responses"
+    if error.retry_after is not None and not ends_turn:
         extra["Retry-After"] = str(min(max(math.ceil(error.retry_after), 1), _MAX_RETRY_AFTER_S))
     return json_response(status, msgspec.json.encode(payload), {**headers, **extra})
