@@ -12,6 +12,7 @@ from axonhub_cli.entities import Binding, Channel, Profile, Snapshot, UpstreamKe
 from axonhub_cli.llm.errors import APIError, ErrorKind
 from axonhub_cli.routing.health import Health, Rest
 from axonhub_cli.routing.profiles import Resolution
+from axonhub_cli.vendors import CHANNEL_TYPES
 
 MAX_RETRY_AFTER_S = 60
 
@@ -36,7 +37,7 @@ class Candidates(Struct, frozen=True):
 
 class _Option(Struct, frozen=True):
     candidate: Candidate
-    rank: tuple[bool, bool, int, float]
+    rank: tuple[bool, bool, bool, int, float]
     bound: bool
 
 
@@ -51,7 +52,8 @@ def candidates(
     seed: str = "",
 ) -> Candidates:
     """Who may serve `resolution.model`: the channel the trace is bound to if it still may, then by priority
-    (lower first), then by weight. Channels that failed lately go last.
+    (lower first), then by weight. Channels that failed lately go behind, and last of all those that name no
+    models and whose vendor's own models are called otherwise.
 
     `seed` is the trace id, or for a request without one its own id: the draw by weight depends on nothing
     else, so that a trace stays with its channel even where no binding is remembered.
@@ -124,9 +126,15 @@ def _option(
     bound = binding is not None and binding.channel_id == channel.id
     preferred = binding.upstream_key_id if binding is not None and bound else None
     ordered = sorted(keys, key=lambda key: (key.id != preferred, -_score(seed, key.id, 1)))
-    reason = _reason(channel, resolution, bound, rest)
-    rank = (rest is not None, not bound, channel.priority, -_score(seed, channel.id, channel.weight))
+    foreign = resolution.channel is None and _foreign(channel, resolution.model)
+    reason = _reason(channel, resolution, bound, rest, foreign)
+    rank = (foreign, rest is not None, not bound, channel.priority, -_score(seed, channel.id, channel.weight))
     return _Option(Candidate(channel, tuple(ordered), reason), rank, bound)
+
+
+def _foreign(channel: Channel, model: str) -> bool:
+    row = CHANNEL_TYPES.get(channel.type)
+    return not channel.models and row is not None and not row.serves(model)
 
 
 def _usable_keys(channel: Channel, model: str, health: Health, now: float) -> tuple[UpstreamKey, ...] | Rest:
@@ -149,13 +157,16 @@ def _score(seed: str, name: str, weight: int) -> float:
     return -weight / math.log(point)
 
 
-def _reason(channel: Channel, resolution: Resolution, bound: bool, rest: Rest | None) -> str:
+def _reason(channel: Channel, resolution: Resolution, bound: bool, rest: Rest | None, foreign: bool) -> str:
     words = []
     if bound:
         words.append("the trace is bound to it")
     if resolution.channel is not None:
         words.append("pinned by the rule")
-    words.append(f"offers {resolution.model}" if channel.models else "takes any model")
+    if foreign:
+        words.append(f"last resort: {resolution.model} is no name of {channel.type}")
+    else:
+        words.append(f"offers {resolution.model}" if channel.models else "takes any model")
     words.append(f"priority {channel.priority}, weight {channel.weight}")
     if rest is not None:
         words.append(f"last for {math.ceil(rest.seconds)} s: {rest.reason}")

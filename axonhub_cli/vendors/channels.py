@@ -22,6 +22,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "reasoning_echo": ("never", "tool_calls", "always"),
     "reasoning_field": ("reasoning_content", "reasoning", "reasoning_details"),
     "response_format": ("json_schema", "json_object", "none"),
+    "auth": ("x-api-key", "bearer"),
+    "thinking_style": ("auto", "adaptive", "budget", "enabled", "none"),
+    "mid_system": ("auto", "always", "never"),
 }
 _PROTOCOLS = (RESPONSES, CHAT)
 _TRUE = ("true", "yes", "on", "1")

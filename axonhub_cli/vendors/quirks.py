@@ -40,6 +40,14 @@ class Quirks(Struct, frozen=True):
     think_tags: bool = False  # writes reasoning into the text between <think> tags (pitfall 57)
     stream_usage: bool = True  # takes stream_options.include_usage
 
+    # Anthropic Messages; also max_output_tokens, efforts, response_format, fields, hosted_tools, vision and files
+    auth: str = "x-api-key"  # how the key is shown: x-api-key or bearer
+    thinking_style: str = "auto"  # auto (by the Claude model), adaptive, budget, enabled (budget and effort), none
+    unsigned_thinking: bool = False  # wants thinking back without a signature (pitfall 124)
+    cache_control: bool = True  # takes cache_control (pitfall 77)
+    mid_system: str = "auto"  # system messages amid the conversation: auto (by the Claude model), always, never
+    betas: tuple[str, ...] = ("*",)  # beginnings of the anthropic-beta flags it takes; * is all (pitfall 82)
+
 
 class Fact(Struct, frozen=True):
     """One departure: which field of `Quirks` has which `value`, when that was last true, and who says so
@@ -54,7 +62,8 @@ class Fact(Struct, frozen=True):
 class ChannelType(Struct, frozen=True):
     """A preset. `protocols` in order of preference: a client's own is used where it is among them.
 
-    No `base_url`: the person has to give one. No `api_key_env`: it works without a key.
+    No `base_url`: the person has to give one. No `api_key_env`: it works without a key. `families` are the
+    beginnings, in lower case, of the names of the vendor's own models.
     """
 
     name: str
@@ -63,3 +72,9 @@ class ChannelType(Struct, frozen=True):
     api_key_env: str | None
     quirks: Quirks = Quirks()
     facts: tuple[Fact, ...] = ()
+    families: tuple[str, ...] = ()
+
+    def serves(self, model: str) -> bool:
+        """Whether a channel of this type with no models of its own may well have `model`: True for every name
+        where the vendor sells other vendors' models or runs what the person loaded."""
+        return not self.families or model.lower().startswith(self.families)

@@ -42,10 +42,25 @@ _COMPATIBLE = (
 )
 
 
+# How the names of each vendor's own models begin.
+_FAMILIES = {
+    "openai": ("gpt-", "o1", "o3", "o4", "chatgpt-", "codex-", "computer-use-", "text-embedding-"),
+    "deepseek": ("deepseek-",),
+    "moonshot": ("kimi-", "moonshot-"),
+    "zhipu": ("glm-", "codegeex-"),
+    "zai": ("glm-",),
+    "qwen": ("qwen", "qwq-", "qvq-"),
+    "minimax": ("minimax-", "abab"),
+    "xai": ("grok-",),
+    "mistral": ("mistral-", "codestral-", "devstral-", "magistral-", "ministral-", "pixtral-", "open-mi"),
+    "demo": ("demo",),
+}
+
+
 def _type(name: str, url: str, env: str | None, *facts: Fact, protocols: tuple[str, ...] = (CHAT,)) -> ChannelType:
     """The last fact about a field stands."""
     quirks = msgspec.structs.replace(Quirks(), **{fact.field: fact.value for fact in facts})
-    return ChannelType(name, protocols, url, env, quirks, facts)
+    return ChannelType(name, protocols, url, env, quirks, facts, _FAMILIES.get(name, ()))
 
 
 _GLM = (

@@ -141,7 +141,7 @@ def test_activate_for_all_and_for_one_key(cli):
 
 def test_explain(cli):
     cli("channel", "add", "one", "--type", "demo", "--model", "m", "--priority", "2")
-    cli("channel", "add", "two", "--type", "demo", "--priority", "1")
+    cli("channel", "add", "two", "--type", "ollama", "--priority", "1")
     cli("channel", "add", "off", "--type", "demo", "--disabled")
     cli("profile", "add", "work", "--map", "gpt-5=m", "--map", "pin=one/m")
     cli("profile", "activate", "work")

@@ -151,3 +151,20 @@ def test_what_a_client_is_told_when_there_is_nobody() -> None:
     assert (late.status, late.code, late.retry_after) == (503, "server_is_overloaded", 60)
     denied = unavailable(find(only), Resolution("m", denied=True, reason="profile work has no rule"), "m")
     assert (denied.status, denied.message) == (404, "Profile work has no rule.")
+
+
+def test_a_vendor_is_the_last_resort_for_another_vendors_model() -> None:
+    kimi = replace(channel("kimi", priority=-5), type="moonshot")
+    deep = replace(channel("deep"), type="deepseek")
+    compatible = replace(channel("any"), type="openai-compatible")
+    found = find(kimi, deep, compatible, model="deepseek-chat")
+    assert sorted(names(found)[:2]) == ["any", "deep"]
+    assert names(found)[2] == "kimi"
+    assert "last resort: deepseek-chat is no name of moonshot" in found.chosen[2].reason
+
+
+def test_a_channel_that_lists_a_model_or_is_pinned_is_no_last_resort() -> None:
+    lists = replace(channel("kimi", models=("deepseek-chat",)), type="moonshot")
+    assert "offers deepseek-chat" in find(lists, model="deepseek-chat").chosen[0].reason
+    pinned = find(replace(channel("kimi"), type="moonshot"), model="own-name", pin="kimi")
+    assert "last resort" not in pinned.chosen[0].reason
