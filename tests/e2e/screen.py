@@ -28,6 +28,13 @@ class Screen:
     def type(self, text: str) -> None:
         self._do("send-keys", "-l", text)
 
+    def submit(self, text: str) -> None:
+        """Types a line and ends it, not so quickly that Codex takes it for something pasted."""
+        self.type(text)
+        self.wait_for(text)
+        time.sleep(0.4)
+        self.press("Enter")
+
     def press(self, *keys: str) -> None:
         """Keys by tmux's names: Enter, Escape, Down, C-c."""
         self._do("send-keys", *keys)

@@ -19,6 +19,7 @@ pytestmark = pytest.mark.e2e
 
 NewProvider = Callable[[str], Provider]
 ECHO = Call("exec_command", {"cmd": "echo hi"})
+HAS_IT = ("--model", "gpt-5.5")
 
 
 def test_a_session_stays_on_its_channel(hub: Hub, provider_of: NewProvider, tmp_path: Path) -> None:
@@ -88,8 +89,8 @@ def test_failover_that_codex_does_not_see(
 ) -> None:
     # pitfalls 135, 136, 138, 142
     first, second = provider_of(kind), provider_of("openai")
-    hub.add_channel("first", first, kind)
-    hub.add_channel("second", second, "openai", "--priority", "1")
+    hub.add_channel("first", first, kind, *HAS_IT)
+    hub.add_channel("second", second, "openai", "--priority", "1", *HAS_IT)
     codex = hub.codex(tmp_path / "me", hub.create_key())
     hub.start()
     first.when(lambda request: True, FAILURES[failure], forever=True)
@@ -108,12 +109,12 @@ def test_failover_that_codex_does_not_see(
 def test_failover_in_the_middle_of_a_session(hub: Hub, provider_of: NewProvider, tmp_path: Path) -> None:
     # pitfall 128: the second upstream gets no state of the first
     first, second = provider_of("openai"), provider_of("deepseek")
-    hub.add_channel("first", first, "openai")
-    hub.add_channel("second", second, "deepseek", "--priority", "1")
+    hub.add_channel("first", first, "openai", *HAS_IT)
+    hub.add_channel("second", second, "deepseek", "--priority", "1", *HAS_IT)
     codex = hub.codex(tmp_path / "me", hub.create_key())
     hub.start()
-    first.then([Think("Secret."), ECHO])
-    first.when(lambda request: True, Fault(503, "down", type="server_error"), forever=True)
+    down = Fault(503, "down", type="server_error")
+    first.when(lambda request: True, [Think("Secret."), ECHO], down, forever=True)
     second.then([Think("Mine."), ECHO], "Saved.")
     turn = codex.exec("work")
     assert turn.done.ok() and turn.answer == "Saved."
@@ -129,9 +130,8 @@ def test_nothing_is_repeated_once_output_was_shown(hub: Hub, provider_of: NewPro
     hub.add_channel("second", second, "openai", "--priority", "1")
     codex = hub.codex(tmp_path / "me", hub.create_key())
     hub.start()
-    first.then(Reply((Say("Half of a long answer that is cut"),), cut=6))
-    for provider in (first, second):
-        provider.when(lambda request: True, "Whole.", forever=True)
+    first.when(lambda request: True, Reply((Say("Half of a long answer that is cut"),), cut=6), "Whole.", forever=True)
+    second.when(lambda request: True, "Whole.", forever=True)
     turn = codex.exec("talk")
     assert turn.done.ok() and turn.answer == "Whole."
     rows = hub.requests(turn.session, count=2)
@@ -144,7 +144,7 @@ def test_an_upstream_that_is_down(hub: Hub, tmp_path: Path) -> None:
     hub.add_channel("gone", "http://127.0.0.1:9/v1", "deepseek")
     codex = hub.codex(tmp_path / "me", hub.create_key())
     hub.start()
-    turn = codex.exec("work", seconds=50)
+    turn = codex.exec("work")
     assert turn.done.code != 0
     rows = hub.requests()
     assert 1 <= len(rows) <= 6

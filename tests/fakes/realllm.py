@@ -27,7 +27,7 @@ def parameters(port: int, template: Path) -> xllamacpp.CommonParams:
     values.model_alias = {"smollm2"}
     values.n_ctx = 8192 * 2
     values.n_parallel = 2
-    values.cpuparams.n_threads = 2
+    values.cpuparams.n_threads = 1  # its threads wait for one another by spinning
     values.warmup = False
     values.hostnames = ["127.0.0.1"]
     values.port = port
