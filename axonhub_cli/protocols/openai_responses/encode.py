@@ -42,6 +42,7 @@ def encode_request(request: Request, quirks: Quirks) -> Encoded:
     _settings(payload, request, quirks, native, losses)
     if NAME not in request.extras:
         payload |= {"store": False, "include": ["reasoning.encrypted_content"]}
+        _spell_out(payload, quirks)
     if request.sampling.logprobs:
         payload["include"] = [*payload.get("include", ()), "message.output_text.logprobs"]
     payload |= native
@@ -51,6 +52,17 @@ def encode_request(request: Request, quirks: Quirks) -> Encoded:
     if request.stream:
         payload["stream"] = True
     return Encoded(_allowed(payload, quirks, losses), tuple(losses))
+
+
+def _spell_out(payload: JSON, quirks: Quirks) -> None:
+    """What other protocols' clients leave to a default: here it is required, and `strict` would else be true."""
+    for tool in payload.get("tools", ()):
+        if tool["type"] == "function" and quirks.strict_tools:
+            tool.setdefault("strict", False)
+    for item in payload["input"]:
+        for part in item.get("content") or ():
+            if part["type"] == "input_image":
+                part.setdefault("detail", "auto")
 
 
 def _allowed(payload: JSON, quirks: Quirks, losses: list[Loss]) -> JSON:
