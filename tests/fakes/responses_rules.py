@@ -66,6 +66,7 @@ def _without(item: Any, fields: Mapping[str, tuple[str, ...]]) -> Any:
     drop = fields.get(item.get("type", ""), ())
     if item.get("type") == "message" and item.get("role") == "assistant":
         drop = ("phase",)
+        item = {"id": "msg_0", "status": "completed", **item}  # both may be left out, whatever the types say
     if item.get("type") == "reasoning" and item.get("content") is None:
         drop = ("content",)  # Codex sends null
     return {name: value for name, value in item.items() if name not in drop}
