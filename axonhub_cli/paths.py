@@ -107,4 +107,4 @@ def _tighten(folder: Path) -> None:
         if all(name.startswith((_CONFIG, _DATABASE, _SECRET, _LOGS)) for name in names):
             folder.chmod(FOLDER_MODE)
     except PermissionError:
-        return  # not ours to close; doctor reports open folders
+        return  # not ours to close

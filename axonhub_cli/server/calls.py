@@ -133,7 +133,9 @@ def _key(key: UpstreamKey | None, channel: Channel, read_key: KeyReader) -> str:
         return read_key(key, channel)
     except ConfigError as error:
         # The words name variables and addresses of this machine: for the log, not for clients (reliability S22).
-        raise Failure(faults.unusable_key("A key of the channel cannot be used; `axonhub doctor` says why.")) from error
+        raise Failure(
+            faults.unusable_key(f"A key of the channel cannot be used; `axonhub channel test {channel.name}` says why.")
+        ) from error
 
 
 def _patched(asked: Asked, model: str, quirks: Quirks, seal: Seal) -> tuple[bytes, tuple[Loss, ...]]:

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from axonhub_cli.entities import Body
 from axonhub_cli.errors import StoreError
-from axonhub_cli.store.compression import Packer, unpack
+from axonhub_cli.store.compression import BODY_HINT, Packer, unpack
 from axonhub_cli.store.connection import Connection
 from axonhub_cli.store.splitting import Pieces, Segment, split, whole
 
@@ -156,4 +156,4 @@ def _hashes(joined: bytes) -> list[bytes]:
 
 
 def _damaged() -> StoreError:
-    return StoreError("a stored body is damaged: a piece of it is missing", "axonhub doctor checks the database.")
+    return StoreError("a stored body is damaged: a piece of it is missing", BODY_HINT)

@@ -12,11 +12,13 @@ if sys.version_info >= (3, 14):
 else:
     from backports import zstd
 
-__all__ = ["Packer", "unpack"]
+__all__ = ["BODY_HINT", "Packer", "unpack"]
 
 PLAIN, ZSTD, ZLIB = 0, 1, 2
 _WORTH_IT = 96  # bytes; below it a frame's header eats what is won
 _LEVEL = 3
+
+BODY_HINT = "Only these words are lost; `axonhub traces list` still shows the request."
 
 
 class Packer:
@@ -44,7 +46,7 @@ def unpack(codec: int, data: bytes, size: int) -> bytes:
         else:
             plain = data
     except (zstd.ZstdError, zlib.error, EOFError) as error:
-        raise StoreError(f"a stored body is damaged: {error}", "axonhub doctor checks the database.") from error
+        raise StoreError(f"a stored body is damaged: {error}", BODY_HINT) from error
     if len(plain) != size:
-        raise StoreError("a stored body is damaged: its size is wrong", "axonhub doctor checks the database.")
+        raise StoreError("a stored body is damaged: its size is wrong", BODY_HINT)
     return plain

@@ -31,12 +31,18 @@ def explain(error: Exception, path: Path) -> StoreError:
     if code == sqlite3.SQLITE_CORRUPT or isinstance(error, UnicodeError) or "decode to UTF-8" in str(error):
         return damaged(path, str(error))
     if code == sqlite3.SQLITE_FULL:
-        return StoreError(f"the disk is full: cannot write {path}", "Free some space, or: axonhub traces prune")
+        return StoreError(
+            f"the disk is full: cannot write {path}",
+            "Free some space; traces.max_database_mb in config.yml bounds what is kept.",
+        )
     if code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM):
         return read_only(path)
     if code in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_IOERR):
         return StoreError(f"cannot read or write {path}: {error}", "Check the disk and the folder's permissions.")
-    return StoreError(f"the database {path} refused: {error}", "axonhub doctor checks it.")
+    return StoreError(
+        f"the database {path} refused: {error}",
+        f"Check its disk, or move it away (mv {path} {path}.broken) to start with an empty one.",
+    )
 
 
 def read_only(path: Path) -> StoreError:

@@ -45,7 +45,8 @@ class RowCodec(Generic[S]):
             return msgspec.convert(fields, self._kind, strict=False)
         except (msgspec.MsgspecError, TypeError, ValueError) as error:
             raise StoreError(
-                f"a row of {self._kind.__name__} in the database is damaged: {error}", "axonhub doctor checks it."
+                f"a row of {self._kind.__name__} in the database is damaged: {error}",
+                "Restore a copy of axonhub.db, or move it away to start with an empty one.",
             ) from error
 
 
