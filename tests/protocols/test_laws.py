@@ -80,6 +80,7 @@ def test_grammar(stream: Fixture) -> None:
 @streams
 @clients
 def test_grammar_of_the_official_types(stream: Fixture, client: Codec) -> None:  # pitfall 61
+    from anthropic.types import Message, RawMessageStreamEvent
     from openai.types.chat import ChatCompletion, ChatCompletionChunk
     from openai.types.responses import Response, ResponseStreamEvent
     from pydantic import TypeAdapter
@@ -87,6 +88,7 @@ def test_grammar_of_the_official_types(stream: Fixture, client: Codec) -> None: 
     types: dict[str, tuple[Any, Any]] = {
         "openai_chat": (ChatCompletionChunk, ChatCompletion),
         "openai_responses": (ResponseStreamEvent, Response),
+        "anthropic_messages": (RawMessageStreamEvent, Message),
     }
     event_type, answer_type = map(TypeAdapter, types[client.name])
     if client.name == "openai_chat" and any(isinstance(tool, CustomTool) for tool in stream.request().tools):
@@ -186,6 +188,9 @@ def test_passthrough_of_the_wrong_form(stream: Fixture) -> None:  # pitfall 50
 # Fields whose absence says the same as their presence: a form's default, a copy's name, what was true before.
 NO_MEANING = {"type", "id", "status", "execution", "defer_loading", "role", "stream_options"}
 NATIVE_JSON = {"parameters", "schema"}  # taken whole or not at all
+NO_ARGUMENTS = {"type": "object", "properties": {}}  # of a tool; what is said of one without a schema
+NOTHING = (None, "", "{}", False, {}, {"type": "object"}, NO_ARGUMENTS)
+DEFAULTS = ((("n",), 1), (("tool_choice",), "auto"))
 
 
 def without_each(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any, Any]]:
@@ -220,7 +225,7 @@ def test_loss(request_: Fixture, target: Codec) -> None:
     full = target.encode_request(codec.decode_request(payload), NATIVE)
     silent = []
     for path, gone, less in without_each(payload):
-        if NO_MEANING.intersection(path) or gone in (None, "", "{}", False) or (path == ("n",) and gone == 1):
+        if NO_MEANING.intersection(path) or gone in NOTHING or (path, gone) in DEFAULTS:
             continue
         try:
             encoded = target.encode_request(codec.decode_request(less), NATIVE)

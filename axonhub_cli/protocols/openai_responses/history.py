@@ -168,6 +168,8 @@ class History:
             if quirks.vision:
                 self._pictures += [item for image in moved if (item := encode_part(image, output=False))]
             self._losses.append(Loss(f"{self._path}.output", "images do not fit into this vendor's tool outputs"))
+        if part.failed:
+            self._losses.append(Loss(f"{self._path}.failed", "Responses has no mark for a failed call"))
         return self._identified(output_item(part, content, self._request.namespaces, native=self._native), id)
 
     def _flush_pictures(self) -> None:

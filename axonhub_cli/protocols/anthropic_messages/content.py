@@ -1,0 +1,298 @@
+"""Neutral parts -> content blocks of a request; each thing that cannot be said is a Loss.
+
+https://platform.claude.com/docs/en/api/messages (content); pitfalls 10, 11, 63-66, 78, 124.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from axonhub_cli.llm.content import (
+    AudioPart,
+    CompactionPart,
+    FilePart,
+    HostedTool,
+    ImagePart,
+    OpaquePart,
+    Part,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolKind,
+    ToolResultPart,
+    ToolsPart,
+)
+from axonhub_cli.llm.request import Message
+from axonhub_cli.protocols.anthropic_messages.fields import NAME
+from axonhub_cli.protocols.anthropic_messages.losses import Losses
+from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.patch import wrap_input
+from axonhub_cli.protocols.tools import SEARCH_NAME, SHELL_NAME, declared_name, flat_name
+from axonhub_cli.vendors import Quirks
+
+SUMMARY = "Summary of the conversation so far:\n\n"
+MAX_IMAGE = 32 * 1024 * 1024  # characters of one image; the API takes requests of 32 MB
+_DATA_URL = re.compile(r"data:([^;,]*)((?:;[^;,]*)*),", re.IGNORECASE)
+_IMAGES = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+    b"%PDF": "application/pdf",
+}
+_PLACE = re.compile(r"content\[(\d+)\](\..*)?\Z", re.DOTALL)
+_STEP = re.compile(r"content\[(\d+)\]\Z")
+
+
+def text_block(text: str) -> JSON:
+    """A text as a block."""
+    return {"type": "text", "text": text}
+
+
+class BlockWriter:
+    """Writes the blocks of one request."""
+
+    def __init__(self, quirks: Quirks, losses: Losses) -> None:
+        self.path = "messages"  # of the message whose parts are being written
+        self._quirks = quirks
+        self._losses = losses
+
+    def block(self, part: Part) -> JSON | None:
+        """The block of a part that is no call and no result; None for what has none."""
+        losses = self._losses
+        match part:
+            case TextPart():
+                return self._text(part)
+            case RefusalPart(text=text):
+                return text_block(text) if text.strip() else None
+            case ReasoningPart():
+                return self.thinking(part)
+            case ImagePart():
+                return self._image(part)
+            case FilePart():
+                return self._file(part)
+            case AudioPart():
+                losses.add("messages.audio", "Claude takes no sound")
+                return text_block("[audio left out: this model cannot listen]")
+            case CompactionPart(summary=str(summary)):
+                return text_block(SUMMARY + summary)
+            case CompactionPart():
+                losses.add("messages.compaction", "the summary is sealed by another upstream")
+            case OpaquePart() if part.protocol == NAME:
+                return dict(part.raw)
+            case OpaquePart():
+                losses.add(self.path, f"only {part.protocol} knows {part.kind}")
+            case ToolCallPart() | ToolResultPart() | ToolsPart():
+                pass
+        return None
+
+    def thinking(self, part: ReasoningPart) -> JSON | None:
+        """The signed block byte for byte as it came; what is foreign or unsigned is dropped, never forged (pitfalls
+        63-65), except for vendors that want the bare text back (124)."""
+        self._losses.foreign(part.opaque, self.path + ".")
+        state = part.opaque.get(NAME)
+        state = state if isinstance(state, Mapping) else {}
+        if isinstance(state.get("data"), str):
+            return {"type": "redacted_thinking", "data": state["data"]}
+        if isinstance(state.get("signature"), str):
+            return {"type": "thinking", "thinking": part.text, "signature": state["signature"]}
+        text = part.text or "\n\n".join(part.summary)
+        if self._quirks.unsigned_thinking and text:
+            return {"type": "thinking", "thinking": text, "signature": ""}
+        self._losses.add("messages.reasoning", "only a thinking block with its own signature goes back")
+        return None
+
+    def call(self, part: ToolCallPart, call_id: str) -> JSON:
+        """A tool call; its input is an object, whatever the model once wrote (pitfalls 6, 46)."""
+        self._losses.foreign(part.opaque, self.path + ".")
+        text = wrap_input(part.input) if part.kind is ToolKind.CUSTOM else part.input
+        return {"type": "tool_use", "id": call_id, "name": call_name(part), "input": self._input(text)}
+
+    def result(self, part: ToolResultPart, call_id: str) -> JSON:
+        """A tool's result with its images inside (pitfall 10)."""
+        blocks = [block for piece in opened(part.content) if (block := self.block(piece)) is not None]
+        if part.tools:
+            blocks.append(text_block(_found(part)))
+        if part.name is not None:
+            self._losses.add("messages.name", "the call says which tool it was")
+        written: JSON = {"type": "tool_result", "tool_use_id": call_id}
+        if blocks:
+            written["content"] = blocks
+        if part.failed is not None:
+            written["is_error"] = part.failed
+        return written
+
+    def _input(self, text: str) -> Any:
+        if not text.strip():
+            return {}
+        try:
+            value = msgspec.json.decode(text)
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            value = text.encode("utf-8", "replace").decode()
+        if isinstance(value, dict):
+            return value
+        self._losses.add("messages.tool_call.input", "it is no JSON object; it was wrapped in one")
+        return {"input": value}
+
+    def _text(self, part: TextPart) -> JSON | None:
+        if not part.text.strip():
+            return None  # refused by the API (pitfall 76)
+        block = text_block(part.text)
+        notes = [note[NAME] for note in part.annotations if isinstance(note.get(NAME), Mapping)]
+        if notes:
+            block["citations"] = notes
+        if len(notes) < len(part.annotations):
+            self._losses.add("messages.annotations")
+        if part.logprobs:
+            self._losses.add("messages.logprobs")
+        return block
+
+    def _image(self, part: ImagePart) -> JSON:
+        if not self._quirks.vision:
+            self._losses.add("messages.image", "this upstream reads text only")
+            return text_block("[image left out: this model reads text only]")
+        if part.detail is not None:
+            self._losses.add("messages.image.detail")
+        if not part.url.startswith("data:"):
+            return {"type": "image", "source": {"type": "url", "url": part.url}}
+        source = _base64(part.url)
+        if source is None or len(part.url) > MAX_IMAGE:
+            self._losses.add("messages.image", "its data cannot be read, or is too large")
+            return text_block("[image left out: it cannot be read]")
+        kind = "document" if source["media_type"] == "application/pdf" else "image"
+        return {"type": kind, "source": source}
+
+    def _file(self, part: FilePart) -> JSON:
+        source: JSON | None = None
+        if part.url is not None:
+            source = {"type": "url", "url": part.url}
+        elif part.file_id is not None:
+            source = {"type": "file", "file_id": part.file_id}
+        elif part.data is not None:
+            source = _document(part.data)
+        if source is None or not self._quirks.files:
+            self._losses.add("messages.file", "this upstream takes no such files")
+            return text_block(f"[file left out: {part.filename or part.url or part.file_id or 'unnamed'}]")
+        if source.get("media_type", "").startswith("image/"):
+            return {"type": "image", "source": source}
+        return {"type": "document", "source": source} | ({"title": part.filename} if part.filename else {})
+
+
+def call_name(part: ToolCallPart) -> str:
+    """The flat name under which a call's tool is declared."""
+    match part.kind:
+        case ToolKind.SEARCH:
+            return SEARCH_NAME
+        case ToolKind.SHELL:
+            return SHELL_NAME
+        case _:
+            return flat_name(part.namespace, part.name)
+
+
+def kept_fields(message: Message, place: int) -> dict[str, Any]:
+    """What an Anthropic client's block had beside what its part holds, by path below the block."""
+    own = message.extras.get(NAME)
+    if not own:
+        return {}
+    found = ((_PLACE.match(key), value) for key, value in own.items())
+    return {match[2] or "": value for match, value in found if match and int(match[1]) == place}
+
+
+def restored(block: JSON | None, kept: Mapping[str, Any]) -> JSON | None:
+    """The block with those fields put back; they may belong to a block inside it."""
+    if "" in kept:
+        return dict(kept[""])
+    if block is None:
+        return None
+    for path, value in kept.items():
+        steps = path.removeprefix(".").split(".")
+        target: Any = block
+        for at, step in enumerate(steps):
+            inner = _STEP.match(step)
+            blocks = target.get("content") if isinstance(target, dict) else None
+            if inner is None:
+                if isinstance(target, dict):
+                    target[".".join(steps[at:])] = value
+                break
+            if not isinstance(blocks, list) or int(inner[1]) >= len(blocks):
+                break
+            if at == len(steps) - 1:
+                blocks[int(inner[1])] = value
+            else:
+                target = blocks[int(inner[1])]
+    return block
+
+
+def opened(parts: Iterable[Part]) -> Iterable[Part]:
+    """A text that is really a list of content items is taken apart, where there are images among them (pitfall 113)."""
+    for part in parts:
+        if isinstance(part, TextPart) and (inner := _items(part.text)):
+            yield from inner
+        else:
+            yield part
+
+
+def _items(text: str) -> list[Part]:
+    if not text.lstrip().startswith("[") or "image" not in text:
+        return []
+    try:
+        items = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return []
+    if not isinstance(items, list) or not all(isinstance(item, dict) and "type" in item for item in items):
+        return []
+    parts = [_item(item) for item in items]
+    return parts if any(isinstance(part, ImagePart) for part in parts) else []
+
+
+def _item(item: dict[str, Any]) -> Part:
+    url = item.get("image_url")
+    if isinstance(url, dict):
+        url = url.get("url")
+    if isinstance(url, str):
+        return ImagePart(url)
+    if item["type"] == "image" and isinstance(item.get("data"), str):  # MCP
+        return ImagePart(f"data:{item.get('mimeType') or 'image/png'};base64,{item['data']}")
+    if isinstance(item.get("text"), str):
+        return TextPart(item["text"])
+    return TextPart(msgspec.json.encode(item).decode())
+
+
+def _base64(url: str) -> JSON | None:
+    """A data: URL as a source, under the type its first bytes show (pitfall 78); None where it is no base64."""
+    head = _DATA_URL.match(url)
+    if head is None or "base64" not in head[2].lower():
+        return None
+    data = url[head.end() :]
+    try:
+        first = base64.b64decode(data[:24], validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    media = next((kind for magic, kind in _IMAGES.items() if first.startswith(magic)), None)
+    if media is None and first.startswith(b"RIFF") and first[8:12] == b"WEBP":
+        media = "image/webp"
+    return {"type": "base64", "media_type": media or head[1].lower() or "image/png", "data": data}
+
+
+def _document(data: str) -> JSON | None:
+    """Base64 or a data: URL; plain text is decoded, everything that is neither text nor PDF is refused there."""
+    source = _base64(data if data.startswith("data:") else f"data:application/pdf;base64,{data}")
+    if source is None or source["media_type"].startswith("image/") or source["media_type"] == "application/pdf":
+        return source
+    try:
+        text = base64.b64decode(source["data"], validate=True).decode()
+    except (binascii.Error, ValueError):
+        return None
+    return {"type": "text", "media_type": "text/plain", "data": text}
+
+
+def _found(part: ToolResultPart) -> str:
+    """What a tool search found, under the names by which it can be called from now on (pitfall 108)."""
+    names = [flat_name(*declared_name(tool)) for tool in part.tools if not isinstance(tool, HostedTool)]
+    return msgspec.json.encode({"tools": names}).decode()

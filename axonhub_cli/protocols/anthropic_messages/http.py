@@ -1,0 +1,46 @@
+"""Where an Anthropic Messages upstream is asked, how it is shown the key, and which beta flags it is told.
+
+https://platform.claude.com/docs/en/api/overview (headers)
+"""
+
+from __future__ import annotations
+
+from axonhub_cli.llm.errors import invalid
+from axonhub_cli.protocols.base import Call, Operation
+from axonhub_cli.vendors import Quirks
+
+VERSION = "2023-06-01"
+_PATHS = {
+    Operation.GENERATE: "/v1/messages",
+    Operation.COMPACT: "/v1/messages",  # a summary is an ordinary answer here
+    Operation.COUNT_TOKENS: "/v1/messages/count_tokens",
+}
+_REDACT = "redact-thinking"
+
+
+def call(operation: Operation, model: str, key: str, stream: bool, quirks: Quirks) -> Call:
+    """See `base.Codec.call`. Base URLs of this protocol end before `/v1`."""
+    del model  # it travels in the payload
+    path = _PATHS.get(operation)
+    if path is None:
+        raise invalid(f"Anthropic Messages has no {operation.value} operation.", code="unsupported_operation")
+    accept = "text/event-stream" if stream and operation is not Operation.COUNT_TOKENS else "application/json"
+    headers = {"accept": accept, "anthropic-version": VERSION}
+    if key and quirks.auth == "bearer":
+        headers["authorization"] = f"Bearer {key}"
+    elif key:
+        headers["x-api-key"] = key
+    return Call(path, headers)
+
+
+def betas(asked: str | None, quirks: Quirks, *, summaries: bool = False) -> str | None:
+    """The `anthropic-beta` header for an upstream out of the client's own; None for none (pitfall 82).
+
+    `quirks.betas` lists the beginnings of flags it takes, `*` all. `summaries`: the client reads what the model
+    thought, so the flag that hides it stays behind (pitfall 87).
+    """
+    flags = [flag.strip() for flag in (asked or "").split(",") if flag.strip()]
+    kept = [flag for flag in flags if any(known == "*" or flag.startswith(known) for known in quirks.betas)]
+    if summaries:
+        kept = [flag for flag in kept if not flag.startswith(_REDACT)]
+    return ",".join(dict.fromkeys(kept)) or None

@@ -1,0 +1,176 @@
+"""How much a model shall think, in the words its generation of Claude takes (pitfalls 16-18, 66, 72, 73).
+
+https://platform.claude.com/docs/en/build-with-claude/adaptive-thinking: budgets until 4.5, adaptive thinking with an
+effort from 4.6 on, budgets refused from 4.7 on, `disabled` refused by models that always think.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from axonhub_cli.llm.request import Reasoning, Request
+from axonhub_cli.protocols.anthropic_messages.fields import NAME
+from axonhub_cli.protocols.anthropic_messages.losses import Losses
+from axonhub_cli.protocols.anthropic_messages.models import Model, model_of
+from axonhub_cli.protocols.base import JSON
+from axonhub_cli.vendors import Quirks
+
+LEVELS = ("minimal", "low", "medium", "high", "xhigh", "max", "ultra")
+OFF = "none"
+MIN_BUDGET = 1024
+_BUDGETS = {"minimal": 1024, "low": 4096, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 32768, "ultra": 32768}
+_STEPS = ((1024, "low"), (8192, "medium"), (24576, "high"))
+_FORCED = frozenset({"any", "tool"})
+
+
+def clamp(effort: str, legal: Sequence[str]) -> str | None:
+    """The nearest legal level that is not below, else the highest; None for an unknown word."""
+    if effort in legal:
+        return effort
+    known = [level for level in LEVELS if level in legal]
+    if effort not in LEVELS or not known:
+        return None
+    rank = LEVELS.index(effort)
+    return next((level for level in known if LEVELS.index(level) >= rank), known[-1])
+
+
+def encode_thinking(request: Request, max_tokens: int, quirks: Quirks, losses: Losses) -> JSON:
+    """`thinking` and `effort`, each only where it is to be sent."""
+    return _Writer(request, quirks, losses).fields(max_tokens)
+
+
+def excluded(fields: JSON, choice: JSON | None, messages: list[JSON], model: Model, losses: Losses) -> None:
+    """Takes thinking back where the rest of the request excludes it: a forced tool (73), or a tool loop whose first
+    turn lacks its signed block (66). The tool constraint stays, except for models that always think."""
+    if "thinking" not in fields or fields["thinking"]["type"] == "disabled":
+        return
+    forced = choice is not None and choice["type"] in _FORCED
+    if forced and choice is not None and model.always_thinks:
+        losses.add("tool_choice", "this model always thinks, which excludes a forced tool; auto was sent")
+        choice["type"] = "auto"
+        choice.pop("name", None)
+    elif forced:
+        losses.add("reasoning.effort", "a forced tool choice excludes thinking")
+        _disable(fields, model)
+    elif fields["thinking"]["type"] == "enabled" and _unsigned_loop(messages):
+        losses.add("reasoning.effort", "the calls being answered lack their signed thinking; off for this answer")
+        _disable(fields, model)
+
+
+def _disable(fields: JSON, model: Model) -> None:
+    fields.clear()
+    if model.since(4, 6):
+        fields["thinking"] = {"type": "disabled"}  # newer models think unless told not to
+
+
+def _unsigned_loop(messages: list[JSON]) -> bool:
+    """Whether results are being handed to a turn that does not begin with thinking."""
+    first: JSON | None = None
+    turns = [message for message in messages if message["role"] != "system"]
+    for message in reversed(turns):
+        kinds = [block.get("type") for block in message["content"]]
+        if message["role"] == "assistant":
+            first = message
+        elif "tool_result" not in kinds:
+            break
+    if first is None or turns[-1]["role"] == "assistant":
+        return False
+    return first["content"][0].get("type") not in {"thinking", "redacted_thinking"}
+
+
+class _Writer:
+    """Says what the client wants, in the words of one model."""
+
+    def __init__(self, request: Request, quirks: Quirks, losses: Losses) -> None:
+        native = request.extras.get(NAME)
+        own = native.get("thinking") if native is not None else None
+        self._native = native is not None
+        self._own: JSON = dict(own) if isinstance(own, Mapping) else {}
+        self._reasoning = request.reasoning or Reasoning()
+        self._model = model_of(request.model)
+        self._style = _style(self._model, quirks)
+        self._efforts = quirks.efforts if self._style == "enabled" else self._model.efforts
+        self._losses = losses
+
+    def fields(self, max_tokens: int) -> JSON:
+        """`thinking` and `effort`."""
+        reasoning = self._reasoning
+        if reasoning == Reasoning() and not self._own:
+            return {}
+        if self._style == "none":
+            for name in ("effort", "budget", "summary"):
+                if getattr(reasoning, name) is not None:
+                    self._losses.add(f"reasoning.{name}", "this upstream has no switch for thinking")
+            return {}
+        fields = self._off() if reasoning.effort == OFF else self._on(max_tokens)
+        if fields.get("thinking", {}).get("type") in {"enabled", "adaptive"}:
+            fields["thinking"] |= self._display()
+        elif reasoning.summary is not None:
+            self._losses.add("reasoning.summary", "there is no thinking to sum up")
+        return fields
+
+    def _off(self) -> JSON:
+        if self._reasoning.budget is not None:
+            self._losses.add("reasoning.budget", "thinking is off")
+        if self._model.always_thinks:
+            self._losses.add("reasoning.effort", "this model always thinks")
+            return {"effort": "low"}
+        return {"thinking": {"type": "disabled"}}  # and no effort beside it (pitfall 18)
+
+    def _on(self, max_tokens: int) -> JSON:
+        effort, budget = self._reasoning.effort, self._reasoning.budget
+        if effort is None and budget is None and self._own.get("type") != "adaptive":
+            return {}  # only a summary was asked for
+        if self._native and effort is not None and budget is None and not self._own:
+            return self._effort(effort)
+        if budget is not None and (self._style != "adaptive" or not self._model.since(4, 7)):
+            return self._budget(min(budget, max_tokens - 1)) | self._effort(effort)
+        if self._style == "adaptive":
+            return self._adaptive(effort, budget)
+        effort = effort or "high"
+        if effort not in LEVELS:
+            self._losses.add("reasoning.effort", f"{effort!r} is unknown here")
+            return {}
+        fields = self._budget(min(_BUDGETS[effort], max_tokens // 2))
+        return fields | self._effort(effort) if self._style == "enabled" and fields else fields
+
+    def _adaptive(self, effort: str | None, budget: int | None) -> JSON:
+        if effort is None and budget is not None:
+            effort = next((word for limit, word in _STEPS if budget <= limit), "xhigh")
+            self._losses.add("reasoning.budget", f"this model takes no number of tokens; effort is {effort}")
+        return {"thinking": {"type": "adaptive"}} | self._effort(effort)
+
+    def _effort(self, effort: str | None) -> JSON:
+        if effort is None:
+            return {}
+        level = clamp(effort, self._efforts)
+        if level != effort:
+            told = f"{effort!r} was sent as {level!r}" if level else f"{effort!r} is unknown here"
+            self._losses.add("reasoning.effort", told)
+        return {"effort": level} if level else {}
+
+    def _budget(self, tokens: int) -> JSON:
+        if tokens < MIN_BUDGET:
+            self._losses.add("reasoning.effort", "max_tokens leaves no room for thinking")
+            self._losses.add("reasoning.budget", "max_tokens leaves no room for thinking")
+            return {}
+        return {"thinking": {"type": "enabled", "budget_tokens": tokens}}
+
+    def _display(self) -> JSON:
+        """Newer models hide what they thought unless asked; older ones show it anyway."""
+        kept = {name: value for name, value in self._own.items() if name != "type"}
+        summary = self._reasoning.summary
+        if summary is None or "display" in kept:
+            return kept
+        if not self._model.since(4, 6):
+            self._losses.add("reasoning.summary", "thinking is always shown here")
+            return kept
+        return {**kept, "display": "omitted" if summary == OFF else "summarized"}
+
+
+def _style(model: Model, quirks: Quirks) -> str:
+    if quirks.thinking_style != "auto":
+        return quirks.thinking_style
+    if not model.thinks:
+        return "none"
+    return "adaptive" if model.since(4, 6) else "budget"
