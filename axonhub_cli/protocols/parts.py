@@ -91,6 +91,11 @@ class PartWriter:
         """Whether no part has begun, held ones included."""
         return self._index == 0 and self._open is None and not self._waiting
 
+    @property
+    def settled(self) -> bool:
+        """Whether no part waits for another: then it does not matter whether pieces come one by one or joined."""
+        return not self._waiting
+
     def text(self, text: str) -> None:
         """A piece of visible text."""
         if self._open_key == _TEXT:

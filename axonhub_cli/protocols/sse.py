@@ -37,6 +37,11 @@ class SSEParser:
 
     def feed(self, data: bytes) -> list[Event]:
         """The events that these bytes complete."""
+        raw = self.whole(data)
+        return split_events(raw) if raw else []
+
+    def whole(self, data: bytes) -> bytes:
+        """The same as bytes: whole events, blank lines between them but none at the end; lines end in LF."""
         if self._bom is not None:
             data = self._skip_bom(data)
         if self._after_cr or b"\r" in data:
@@ -60,19 +65,19 @@ class SSEParser:
             data = data[:end]
         if len(held) > MAX_EVENT:
             raise SSETooLarge
-        return _events(data)
+        return data
 
     def close(self) -> list[Event]:
         """The stream is over: the last event, even where its blank line is missing."""
         rest, self._held = bytes(self._held), bytearray()
         if self._bom:
             rest, self._bom = self._bom, None
-        return _events(rest.strip(b"\n"))
+        return split_events(rest.strip(b"\n"))
 
-    def _wait(self) -> list[Event]:
+    def _wait(self) -> bytes:
         if len(self._held) > MAX_EVENT:
             raise SSETooLarge
-        return []
+        return b""
 
     def _skip_bom(self, data: bytes) -> bytes:
         head = (self._bom or b"") + data
@@ -103,8 +108,8 @@ def frame(data: bytes, event: str | None = None) -> bytes:
     return b"event: " + event.encode() + b"\ndata: " + data + b"\n\n"
 
 
-def _events(blocks: bytes) -> list[Event]:
-    """Events out of whole ones, blank lines between them; lines end in LF."""
+def split_events(blocks: bytes) -> list[Event]:
+    """Events out of `SSEParser.whole`. Raises SSETooLarge."""
     events: list[Event] = []
     for block in blocks.split(b"\n\n"):
         if len(block) > MAX_EVENT:

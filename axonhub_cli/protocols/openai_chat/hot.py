@@ -1,23 +1,36 @@
-"""The short way for the chunks that make up nearly all of a stream: those that differ in their text only."""
+"""The short way for the chunks that make up nearly all of a stream: those that differ in one string only."""
 
 from __future__ import annotations
 
-_KEYS = {"content": b'"content":"', "reasoning_content": b'"reasoning_content":"'}
+import re
+
+import msgspec
+
+from axonhub_cli.protocols.openai_chat.wire import WireCall, WireChoice, WireChunk, WireDelta, WireFunction
+
+_STRINGS = {
+    field: re.compile(rb'"%b"\s*:\s*"((?:[^"\\]|\\.)*)"' % field.encode())
+    for field in ("content", "reasoning_content", "reasoning", "arguments")
+}
 _MISSES = 8  # vendors that pad every chunk with noise are not worth trying
+_JOINT = b"\x7f"  # legal in a JSON string, part of no escape and of no UTF-8 sequence
+_JOINED = _JOINT.decode()
+_decode = msgspec.json.Decoder(str).decode
 
 
-class TextTemplate:
-    """The bytes around the text of one chunk; another chunk with the same bytes around it says the same otherwise.
+class ChunkTemplate:
+    """The bytes around the string of one chunk; another chunk with the same bytes around it says the same otherwise.
 
-    It matches only text without quotes and backslashes, so that what lies between is one JSON string.
+    `field` is what the string belongs to; `call` is the fragment of a call that it came in, for arguments.
     """
 
     def __init__(self) -> None:
         self.field = ""
+        self.call = WireCall()
         self._before = b""
         self._after = b""
-        self._before_frame = b""
-        self._after_frame = b""
+        self._head = b""  # `_before` with what begins an event
+        self._between = b""  # the end of one event and the beginning of the next
         self._misses = 0
 
     @property
@@ -25,41 +38,102 @@ class TextTemplate:
         """Whether another try to learn is worth it."""
         return self._misses <= _MISSES
 
-    def learn(self, data: bytes, field: str, text: str) -> None:
-        """Remembers a chunk that has nothing to say but `text` in the delta's `field`."""
-        self._misses += 1
-        key = _KEYS[field]
-        start = data.find(key) + len(key)
-        end = data.find(b'"', start)
-        if start < len(key) or data.count(key) != 1 or data[start:end] != text.encode():
+    def learn(self, data: bytes, chunk: WireChunk) -> None:
+        """Remembers the chunk, if it has nothing to say but one string."""
+        if (said := _only(chunk)) is None:
             return
-        self.field = field
-        self._before, self._after = data[:start], data[end:]
-        self._before_frame, self._after_frame = b"data: " + self._before, self._after + b"\n\n"
+        self._misses += 1
+        field, text, call = said
+        found = list(_STRINGS[field].finditer(data))
+        if len(found) != 1 or _string(found[0][1]) != text:
+            return
+        self.field, self.call = field, call or self.call
+        self._before, self._after = data[: found[0].start(1)], data[found[0].end(1) :]
+        self._head = b"data: " + self._before
+        self._between = self._after + b"\n\n" + self._head
 
     def forget(self) -> None:
         """No chunk matches any more until another has been learnt."""
-        self._after = self._after_frame = b""
+        self._after = b""
 
     def text(self, data: bytes) -> str | None:
-        """The text of a chunk that differs from the one learnt only in it; None for any other."""
-        return self._between(data, self._before, self._after)
-
-    def framed(self, read: bytes) -> str | None:
-        """The same for a read that is one such chunk with its frame and nothing else."""
-        return self._between(read, self._before_frame, self._after_frame)
-
-    def _between(self, data: bytes, before: bytes, after: bytes) -> str | None:
+        """The string of a chunk that differs from the one learnt only in it; None for any other."""
+        before, after = self._before, self._after
         if not after or not data.startswith(before) or not data.endswith(after):
             return None
-        between = data[len(before) : -len(after)]
-        if b'"' in between or b"\\" in between:
+        return self._told(data[len(before) : -len(after)]) if len(data) >= len(before) + len(after) else None
+
+    def run(self, events: bytes) -> tuple[str, bytes] | None:
+        """The strings of the chunks that `events` begins with, joined, and what follows them; None where the first
+        events are others. Events are whole, with one blank line between them."""
+        head, after = self._head, self._after
+        if not after or not events.startswith(head):
             return None
-        if len(data) <= len(before) + len(after):
+        if events.endswith(after):
+            end = rest = len(events) - len(after)
+        else:
+            end = events.rfind(after + b"\n\n")
+            rest = end + 2
+        if end < len(head):
             return None
-        try:
-            text = between.decode()
-        except UnicodeDecodeError:
+        strings = events[len(head) : end].split(self._between)
+        # Decoded as one string, which also proves that each was one: anything else between them, or an escape or a
+        # character cut in two, is no JSON.
+        text = self._told(_JOINT.join(strings))
+        if text is None:
             return None
-        self._misses = 0
+        if len(strings) > 1:
+            if text.count(_JOINED) != len(strings) - 1:  # the model writes such characters itself
+                return None
+            text = text.replace(_JOINED, "")
+        return text, events[rest + len(after) :]
+
+    def _told(self, raw: bytes) -> str | None:
+        text = _string(raw)
+        if text is not None:
+            self._misses = 0
         return text
+
+
+def _string(raw: bytes) -> str | None:
+    """What stands between the quotes of a JSON string; None where it is none."""
+    try:
+        return _decode(b'"%b"' % raw)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _only(chunk: WireChunk) -> tuple[str, str, WireCall | None] | None:
+    """The field and the string of a chunk that says nothing else."""
+    if not chunk.choices or len(chunk.choices) > 1:
+        return None
+    choice = chunk.choices[0]
+    delta = choice.delta
+    if delta is None or chunk != WireChunk(chunk.id, chunk.model, chunk.created, chunk.choices):
+        return None
+    if choice != WireChoice(choice.index, delta):
+        return None
+    content = delta.content
+    if isinstance(content, str) and content:
+        return ("content", content, None) if delta == WireDelta(content) else None
+    if delta.reasoning_content:
+        same = delta == WireDelta(content, delta.reasoning_content)
+        return ("reasoning_content", delta.reasoning_content, None) if same else None
+    if isinstance(delta.reasoning, str) and delta.reasoning:
+        same = delta == WireDelta(content, reasoning=delta.reasoning, reasoning_content=delta.reasoning_content)
+        return ("reasoning", delta.reasoning, None) if same else None
+    return _arguments(delta)
+
+
+def _arguments(delta: WireDelta) -> tuple[str, str, WireCall | None] | None:
+    calls = delta.tool_calls
+    if not calls or len(calls) > 1 or delta != WireDelta(delta.content, delta.reasoning_content, tool_calls=calls):
+        return None
+    call = calls[0]
+    function = call.function
+    if function is None or function.name or not isinstance(function.arguments, str) or not function.arguments:
+        return None
+    if call != WireCall(call.index, call.id, call.type, function):
+        return None
+    same = function == WireFunction(function.name, function.arguments)
+    return ("arguments", function.arguments, call) if same else None

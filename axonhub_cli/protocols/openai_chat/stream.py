@@ -15,20 +15,20 @@ from axonhub_cli.llm.response import FinishKind, Usage
 from axonhub_cli.protocols.openai_chat.deltas import DeltaReader
 from axonhub_cli.protocols.openai_chat.errors import broken, error_inside
 from axonhub_cli.protocols.openai_chat.finish import finish_reason, gave_up
-from axonhub_cli.protocols.openai_chat.hot import TextTemplate
+from axonhub_cli.protocols.openai_chat.hot import ChunkTemplate
 from axonhub_cli.protocols.openai_chat.usage import decode_usage
 from axonhub_cli.protocols.openai_chat.wire import (
     WireChoice,
     WireChunk,
-    WireDelta,
     convert,
     decode_lenient,
     decode_strict,
 )
 from axonhub_cli.protocols.parts import PartWriter
-from axonhub_cli.protocols.sse import Event, SSEParser, SSETooLarge
+from axonhub_cli.protocols.sse import Event, SSEParser, SSETooLarge, split_events
 from axonhub_cli.vendors import Quirks
 
+_RUNS = 4  # looked for in one read: after a stream's first chunks, and before its last ones
 MAX_BODY = 64 * 1024 * 1024  # of a whole answer sent where a stream was asked for
 
 
@@ -44,7 +44,7 @@ class ChatStreamDecoder:
         self._finish: str | None = None
         self._usage: Usage | None = None
         self._tier: str | None = None
-        self._hot = TextTemplate()
+        self._hot = ChunkTemplate()
         self._body: bytearray | None = None  # an answer that is no stream
         self._sniffed = False
 
@@ -52,9 +52,6 @@ class ChatStreamDecoder:
         """See `base.StreamDecoder`."""
         if self._ended:
             return []
-        if self._sse.idle and (text := self._hot.framed(data)) is not None:
-            self._more(text)
-            return self._writer.drain()
         if not self._sniffed:
             self._sniff(data)
         if self._body is not None:
@@ -63,14 +60,10 @@ class ChatStreamDecoder:
                 self._fail(broken("The upstream's answer is too large."))
             return self._drain()
         try:
-            events = self._sse.feed(data)
+            if raw := self._sse.whole(data):
+                self._read(raw)
         except SSETooLarge:
             self._fail(broken("The upstream sent an event that is too large."))
-            return self._drain()
-        for event in events:
-            self._event(event)
-            if self._ended:
-                break
         return self._drain()
 
     def close(self) -> list[StreamEvent]:
@@ -126,6 +119,23 @@ class ChatStreamDecoder:
             return
         self._out = self.whole(payload)
 
+    def _read(self, raw: bytes) -> None:
+        """Whole events: a run of ordinary chunks at once, wherever it begins within the first few."""
+        for _ in range(_RUNS):
+            if (run := self._hot.run(raw)) is not None:
+                text, raw = run
+                self._more(text)
+            if not raw:
+                return
+            first, _, raw = raw.partition(b"\n\n")
+            self._events(first)
+        self._events(raw)
+
+    def _events(self, raw: bytes) -> None:
+        for event in split_events(raw):
+            if not self._ended:
+                self._event(event)
+
     def _event(self, event: Event, *, last: bool = False) -> None:
         data = event.data
         if (text := self._hot.text(data)) is not None:
@@ -146,14 +156,18 @@ class ChatStreamDecoder:
             self._fail(error_inside(data))
             return
         self._chunk(chunk, data)
-        if not self._deltas.plain:
+        if not self._deltas.plain or not self._writer.settled:
             self._hot.forget()
-        elif self._hot.wanted:
-            self._learn(chunk, data)
+        elif self._hot.wanted and not self._finish:
+            self._hot.learn(data, chunk)
 
     def _more(self, text: str) -> None:
-        if self._hot.field == "content":
+        """One string that says all that its chunks do."""
+        hot = self._hot
+        if hot.field == "content":
             self._writer.text(text)
+        elif hot.field == "arguments":
+            self._writer.call(hot.call.index, hot.call.id, None, text)
         else:
             self._writer.reasoning(text)
 
@@ -224,20 +238,6 @@ class ChatStreamDecoder:
             self._finish = choice.finish_reason
         if choice.usage is not None:
             self._usage = decode_usage(choice.usage) or self._usage
-
-    def _learn(self, chunk: WireChunk, data: bytes) -> None:
-        """See `hot`: nothing but one text may be in the chunk."""
-        if self._finish or not chunk.choices:
-            return
-        choice = chunk.choices[0]
-        plain = WireChunk(chunk.id, chunk.model, chunk.created, chunk.choices)
-        delta = choice.delta
-        if delta is None or chunk != plain or choice != WireChoice(choice.index, delta) or len(chunk.choices) > 1:
-            return
-        if isinstance(delta.content, str) and delta.content and delta == WireDelta(delta.content):
-            self._hot.learn(data, "content", delta.content)
-        elif delta.reasoning_content and delta == WireDelta(delta.content or None, delta.reasoning_content):
-            self._hot.learn(data, "reasoning_content", delta.reasoning_content)
 
     def _end(self) -> None:
         """The answer is complete, as far as the upstream says so."""
