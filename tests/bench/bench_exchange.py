@@ -1,6 +1,6 @@
 """CPU of the proxy for one translated Codex stream: a 40 kB request, 200 chunks, recording on.
 
-    python -m tests.bench.bench_exchange [--requests 300] [--passthrough] [--profile FILE]
+    python -m tests.bench.bench_exchange [--requests 300] [--chunks-per-write 20] [--passthrough] [--profile FILE]
 
 Three processes: a fake upstream, the proxy, and this one as the client. CPU is the proxy's own, by getrusage.
 """
@@ -20,14 +20,16 @@ from pathlib import Path
 CHUNKS = 200
 
 
-def upstream(ports, passthrough):
-    """Answers every request with the same stream, twenty chunks a write: what a fast model looks like."""
+def upstream(ports, passthrough, per_write):
+    """Answers every request with the same stream: each event an HTTP chunk, `per_write` of them in a write."""
     from tests.server.upstreams import chat_stream, responses_events
 
     pieces = chat_stream("word " * CHUNKS)
     if passthrough:
         events = responses_events()
         pieces = [*events[:5], *([events[5]] * CHUNKS), *events[6:]]
+    chunks = [b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces]
+    writes = [b"".join(chunks[at : at + per_write]) for at in range(0, len(chunks), per_write)]
 
     async def serve(reader, writer):
         while True:
@@ -38,9 +40,9 @@ def upstream(ports, passthrough):
             length = int(head.lower().split(b"content-length: ")[1].split(b"\r\n")[0])
             await reader.readexactly(length)
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
-            for piece in pieces:
-                writer.write(b"%x\r\n%s\r\n" % (len(piece), piece))
-                await asyncio.sleep(0)  # one write each: the proxy sees many small reads
+            for data in writes:
+                writer.write(data)
+                await asyncio.sleep(0)  # one system call each: the proxy may read as often
             writer.write(b"0\r\n\r\n")
             await writer.drain()
 
@@ -144,12 +146,13 @@ async def load(url, key, count):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--requests", type=int, default=300)
+    parser.add_argument("--chunks-per-write", type=int, default=20, help="20 is what a fast model looks like")
     parser.add_argument("--passthrough", action="store_true")
     parser.add_argument("--profile")
     options = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     ports, far_ports = context.Pipe()
-    up = context.Process(target=upstream, args=(far_ports, options.passthrough), daemon=True)
+    up = context.Process(target=upstream, args=(far_ports, options.passthrough, options.chunks_per_write), daemon=True)
     up.start()
     with tempfile.TemporaryDirectory() as folder:
         pipe, far = context.Pipe()
