@@ -167,6 +167,11 @@ def streams(pieces=None):
     return script
 
 
+async def silent(wire):
+    """A script: nothing at all."""
+    await wire.silence()
+
+
 def answers(status, body, media="application/json", extra=()):
     """A script: one answer in one piece."""
 

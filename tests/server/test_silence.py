@@ -1,0 +1,131 @@
+"""Upstreams and clients that fall silent or hang up; names are rows of docs/reliability.md."""
+
+import asyncio
+import json
+import time
+
+import pytest
+from msgspec.structs import replace
+
+from tests.server.hub import FAST, channel, hub, kinds
+from tests.server.upstreams import (
+    Upstream,
+    chat_chunk,
+    chat_stream,
+    silent,
+    streams,
+)
+
+
+async def test_f8_silence_before_the_first_byte_is_bounded_and_the_client_hears_from_us(tmp_path):
+    async with (
+        Upstream(silent) as bad,
+        Upstream(streams()) as good,
+        hub(tmp_path, [channel("bad", bad.url), channel("good", good.url)]) as h,
+    ):
+        start = time.monotonic()
+        async with h.post() as response:
+            await response.content.readany()
+            assert time.monotonic() - start < FAST.first_byte_s  # pitfall 151: an event, not a comment
+            rest = (await response.content.read()).decode()
+        took = time.monotonic() - start
+    assert kinds(rest)[-1] == "response.completed"
+    assert FAST.first_byte_s <= took < FAST.first_byte_s + 1
+
+
+async def test_f8_headers_and_then_silence(tmp_path):
+    async def headers_only(wire):
+        await wire.head()
+        await wire.silence()
+
+    async with Upstream(headers_only) as bad, hub(tmp_path, [channel("bad", bad.url)]) as h:
+        status, _, text = await h.ask()
+        record = await h.finished()
+    assert status == 200  # keepalives had gone
+    assert kinds(text)[-1] == "response.failed"
+    assert record.error_kind == "timeout"
+
+
+async def test_f9_a_stall_in_mid_stream_ends_in_an_error_whatever_keepalives_flow(tmp_path):  # pitfall 152
+    async def stalls(wire):
+        await wire.head()
+        for piece in chat_stream()[:3]:
+            await wire.chunk(piece)
+        await wire.silence()
+
+    async with Upstream(stalls) as up, hub(tmp_path, [channel("a", up.url)]) as h:
+        start = time.monotonic()
+        _, _, text = await h.ask()
+        took = time.monotonic() - start
+        await asyncio.wait_for(up.calls[0].closed.wait(), 1)
+    assert kinds(text)[-1] == "response.failed"
+    assert kinds(text).count("response.in_progress") > 1  # keepalives meanwhile
+    assert FAST.idle_upstream_s <= took < FAST.idle_upstream_s + 1
+
+
+async def test_f10_slow_but_alive_is_left_alone(tmp_path):
+    async def slow(wire):
+        await wire.head()
+        pieces = chat_stream("one two three")
+        for piece in pieces:
+            await wire.chunk(piece)
+            await asyncio.sleep(FAST.idle_upstream_s / 3)
+        await wire.end()
+
+    async with Upstream(slow) as up, hub(tmp_path, [channel("a", up.url)]) as h:
+        _, _, text = await h.ask()
+    assert kinds(text)[-1] == "response.completed"
+
+
+async def _headers_then(wire):
+    await wire.head()
+    await wire.silence()
+
+
+async def _output_then(wire):
+    await wire.head()
+    for piece in chat_stream()[:3]:
+        await wire.chunk(piece)
+    await wire.silence()
+
+
+async def _slow_down(wire):
+    await wire.answer(429, {"error": {"message": "slow down"}}, extra=("Retry-After: 2",))
+
+
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize("point", [silent, _headers_then, _output_then, _slow_down])
+async def test_f11_a_client_that_hangs_up_stops_the_upstream(tmp_path, point, stream):  # pitfall 145
+    patient = replace(FAST, first_byte_s=9.0, first_byte_whole_s=9.0, first_output_s=9.0, idle_upstream_s=9.0)
+    async with Upstream(point) as up, hub(tmp_path, [channel("a", up.url)], limits=patient) as h:
+        request = asyncio.create_task(h.ask(payload={"model": "m", "input": "hi", "stream": stream}))
+        while not up.calls:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        request.cancel()
+        record = await h.finished(1.0)
+        if point is not _slow_down:
+            await asyncio.wait_for(up.calls[0].closed.wait(), 1)
+        assert record.status == "canceled"
+        assert len(up.calls) == 1
+        assert h.running.hub.health.channel_rest(channel("a", up.url), "m", time.monotonic()) is None  # pitfall 146
+
+
+async def test_l7_a_client_that_does_not_read_is_cut_off(tmp_path):
+    async def endless(wire):
+        await wire.head()
+        while True:
+            await wire.chunk(chat_chunk({"content": "x" * 8000}))
+
+    async with Upstream(endless) as up, hub(tmp_path, [channel("a", up.url)]) as h:
+        body = json.dumps({"model": "m", "input": "hi", "stream": True}).encode()
+        _, writer = await asyncio.open_connection("127.0.0.1", h.port, limit=1024)
+        writer.write(
+            f"POST /v1/responses HTTP/1.1\r\nHost: 127.0.0.1:{h.port}\r\nAuthorization: Bearer {h.key}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+            + body
+        )
+        record = await h.finished(5)
+        assert record.status == "canceled"
+        await asyncio.wait_for(up.calls[0].closed.wait(), 1)
+        writer.close()
