@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 
 from axonhub_cli.llm.content import CustomTool, FunctionTool, HostedTool, SearchTool, ShellTool
 from axonhub_cli.llm.request import Request
@@ -21,6 +22,7 @@ _UNSAFE = re.compile(r"[^a-zA-Z0-9_-]")
 CallableTool = FunctionTool | CustomTool | SearchTool | ShellTool
 
 
+@lru_cache(maxsize=4096)  # a client sends the same tools with every turn
 def flat_name(namespace: str | None, name: str) -> str:
     """`ns__name`, in letters every vendor takes, at most 64 of them. Deterministic; where letters had to
     change, a hash of the true name keeps two tools apart."""
@@ -48,13 +50,11 @@ class ToolNames:
 
     def __init__(self, request: Request) -> None:
         self._tools: dict[str, CallableTool] = {}
-        self._loose: dict[str, str] = {}
+        self._loose: dict[str, str] | None = None  # made when a name is not found as it is
         for tool in request.declared_tools():
             if isinstance(tool, HostedTool):
                 continue
-            name = flat_name(*declared_name(tool))
-            self._tools.setdefault(name, tool)
-            self._loose.setdefault(_loose("__".join(filter(None, declared_name(tool)))), name)
+            self._tools.setdefault(flat_name(*declared_name(tool)), tool)
 
     def __iter__(self) -> Iterator[tuple[str, CallableTool]]:
         """(flat name, tool), in the order of declaration."""
@@ -68,8 +68,12 @@ class ToolNames:
         flat = flat_name(namespace, name)
         if tool := self._tools.get(flat) or self._tools.get(name):
             return tool
-        known = self._loose.get(_loose(f"{namespace}__{name}" if namespace else name))
-        return self._tools[known] if known else None
+        if self._loose is None:
+            self._loose = {}
+            for known, tool in self._tools.items():
+                self._loose.setdefault(_loose("__".join(filter(None, declared_name(tool)))), known)
+        found = self._loose.get(_loose(f"{namespace}__{name}" if namespace else name))
+        return self._tools[found] if found else None
 
 
 def _loose(name: str) -> str:

@@ -99,6 +99,8 @@ def objects(value: JSONObject, name: str, path: str = "") -> list[dict[str, Any]
 
 def rest(value: JSONObject, known: frozenset[str]) -> dict[str, Any]:
     """The fields outside `known`; a null says nothing."""
+    if value.keys() <= known:
+        return {}
     return {name: found for name, found in value.items() if name not in known and found is not None}
 
 

@@ -37,6 +37,12 @@ ROLES = {
 COMPACTION_KINDS = frozenset({"compaction", "compaction_summary", "context_compaction"})
 ITEM, CONTENT = "item", "content"  # under Message.extras[NAME]: the item as it came; fields of its parts by position
 
+# Fields that have a place in the message of each of the usual kinds; the rest is kept beside them.
+_MESSAGE = frozenset({"type", "id", "role", "content"})
+_THOUGHT = frozenset({"type", "id", "summary", "content", "encrypted_content"})
+_CALL = frozenset({"type", "id", "call_id", "name", "arguments", "input", "namespace"})
+_OUTPUT = frozenset({"type", "id", "call_id", "output", "name"})
+
 
 def decode_item(item: JSONObject, path: str, namespaces: dict[str, str]) -> Message:
     """One item. Kinds we do not know become an OpaquePart."""
@@ -83,7 +89,7 @@ def _message(item: JSONObject, path: str) -> Message:
     if role not in ROLES:
         raise fields.wrong(f"{path}role", f"one of {', '.join(ROLES)}", role)
     parts, extras = decode_content(item.get("content"), f"{path}content")
-    message = _build(item, ROLES[role], parts, frozenset({"type", "id", "role", "content"}), path)
+    message = _build(item, ROLES[role], parts, _MESSAGE, path)
     if not extras:
         return message
     merged = {NAME: {**message.extras.get(NAME, {}), CONTENT: extras}}
@@ -108,8 +114,7 @@ def _reasoning(item: JSONObject, path: str) -> Message:
     summary = tuple(_texts(item, "summary", path))
     opaque, sealed = _native(item, path)
     part = ReasoningPart("".join(_texts(item, "content", path)), summary, fields.text(item, "id", path), opaque, sealed)
-    known = frozenset({"type", "id", "summary", "content", "encrypted_content"})
-    return _build(item, Role.ASSISTANT, (part,), known, path, id=False)
+    return _build(item, Role.ASSISTANT, (part,), _THOUGHT, path, id=False)
 
 
 def _texts(item: JSONObject, name: str, path: str) -> list[str]:
@@ -153,8 +158,7 @@ def _called(item: JSONObject, text: str, kind: ToolKind, path: str) -> Message:
         fields.text(item, "namespace", path),
         fields.text(item, "id", path),
     )
-    known = frozenset({"type", "id", "call_id", "name", "arguments", "input", "namespace"})
-    return _build(item, Role.ASSISTANT, (part,), known, path, id=False)
+    return _build(item, Role.ASSISTANT, (part,), _CALL, path, id=False)
 
 
 def _search_call(item: JSONObject, path: str) -> Message:
@@ -189,8 +193,7 @@ def _output(kind: ToolKind) -> Callable[[JSONObject, str], Message]:
             raise fields.missing(f"{path}output")
         content, extras = decode_output(item["output"], f"{path}output")
         part = ToolResultPart(call_id, content, kind, fields.text(item, "name", path))
-        known = frozenset({"type", "id", "call_id", "output", "name"})
-        message = _build(item, Role.TOOL, (part,), known, path, id=own_id)
+        message = _build(item, Role.TOOL, (part,), _OUTPUT, path, id=own_id)
         if not extras:
             return message
         merged = {NAME: {**message.extras.get(NAME, {}), CONTENT: extras}}
