@@ -64,11 +64,12 @@ class StreamEncoder(Protocol):
     """Events of one answer -> the client's bytes."""
 
     def encode(self, events: Iterable[StreamEvent]) -> bytes:
-        """The bytes for these events; all that leave in one write."""
+        """The bytes for these events; all that leave in one write. A ResponseStart after the first says nothing."""
         ...
 
     def keepalive(self) -> bytes:
-        """Bytes that this protocol's clients count as life and otherwise ignore (pitfall 151)."""
+        """Bytes that this protocol's clients count as life and otherwise ignore (pitfall 151). They never begin the
+        answer: before its ResponseStart they fit into one that somebody else writes."""
         ...
 
 

@@ -59,7 +59,8 @@ class Translation:
     """Between two protocols, or two dialects of one, by way of neutral events.
 
     `seal_part` packs what only the upstream understands (`opaque.seal_part` with its secret and origin); `response_id`
-    and `now` (seconds since 1970) are for the client's encoder.
+    and `now` (seconds since 1970) are for the client's encoder. Nothing is encoded before output: `encoder` then gives
+    the one to go on with, where somebody has begun the answer already.
     """
 
     def __init__(
@@ -72,12 +73,16 @@ class Translation:
         response_id: str,
         now: int,
         seal_part: SealPart,
+        encoder: Callable[[], StreamEncoder] | None = None,
     ) -> None:
         self.watch = Watch()
         self._upstream = upstream
         self._quirks = quirks
         self._decoder = upstream.stream_decoder(quirks)
-        self._encoder = client.stream_encoder(request, response_id, now)
+        self._new_encoder: Callable[[], StreamEncoder] = lambda: client.stream_encoder(request, response_id, now)
+        self._begun_encoder = encoder or self._new_encoder
+        self._encoder: StreamEncoder | None = None
+        self._held: list[StreamEvent] = []  # until there is an encoder
         self._compactor = Compactor() if request.compaction else None
         self._sealer = Sealer(seal_part)
         self._start: ResponseStart | None = None
@@ -114,7 +119,9 @@ class Translation:
 
     def keepalive(self) -> bytes:
         """See `Relay`."""
-        return b"" if self._over else self._encoder.keepalive()
+        if self._over:
+            return b""
+        return (self._encoder or self._new_encoder()).keepalive()
 
     def body(self) -> Body | None:
         """See `Relay`. An answer that failed is kept with the parts that were whole."""
@@ -132,6 +139,13 @@ class Translation:
         for event in events:
             self._note(event)
         out = self._sealer.feed(events)
+        if self._encoder is None:
+            self._held += out
+            if not (self.watch.output or self._over):
+                return b""
+            # An error before any output may yet be followed by another channel's answer, in what was begun.
+            self._encoder = self._begun_encoder() if self.watch.output else self._new_encoder()
+            out, self._held = self._held, []
         return self._encoder.encode(out) if out else b""
 
     def _note(self, event: StreamEvent) -> None:
@@ -219,7 +233,7 @@ class Passthrough:
     def keepalive(self) -> bytes:
         """See `Relay`. Never inside an event."""
         quiet = self._over or self.watch.ended or not self._between_events()
-        return b"" if quiet else self._encoder().keepalive()
+        return b"" if quiet else self._new_encoder(self._request).keepalive()
 
     def body(self) -> Body | None:
         """See `Relay`. At most RECORDED bytes; `truncated` tells."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from time import time
 
 from axonhub_cli.entities import Body
 from axonhub_cli.llm.errors import APIError, Failure
@@ -14,7 +13,7 @@ from axonhub_cli.routing.commit_gate import CommitGate
 from axonhub_cli.server import faults
 from axonhub_cli.server.asked import Asked
 from axonhub_cli.server.calls import Prepared
-from axonhub_cli.server.client import Client
+from axonhub_cli.server.client import Beginning, Client
 from axonhub_cli.server.journal import Journal
 from axonhub_cli.server.limits import Limits
 from axonhub_cli.server.upstream import Outgoing, Reply
@@ -55,6 +54,11 @@ class Attempt:
         return self._gate is not None and self._gate.committed
 
     @property
+    def translated(self) -> bool:
+        """The answer is in our words, not in the upstream's."""
+        return not self._prepared.raw
+
+    @property
     def watch(self) -> Watch | None:
         """What is known of a stream so far."""
         return self._relay.watch if self._relay else None
@@ -62,7 +66,7 @@ class Attempt:
     @property
     def headers(self) -> dict[str, str]:
         """For the client, whatever the upstream says."""
-        translated = not self._prepared.raw and self._asked.codec.name == "openai_responses"
+        translated = self.translated and self._asked.codec.name == "openai_responses"
         # Codex estimates its context anew from our envelopes unless told that reasoning is counted (pitfall 134).
         return {"x-reasoning-included": "true"} if translated else {}
 
@@ -83,12 +87,12 @@ class Attempt:
         """From the relay, once it speaks to the client."""
         return self._relay.keepalive() if self._relay is not None and self.committed else b""
 
-    async def stream(self, send: Send, headers: dict[str, str], response_id: str) -> None:
+    async def stream(self, send: Send, headers: dict[str, str], beginning: Beginning) -> None:
         """Relays the answer. Raises Failure while another channel may still serve; afterwards sets `error`,
         and the client has been told."""
         reply = await self._open(send)
         headers |= _shown(reply.headers, self._prepared.raw)
-        self._relay = self._prepared.relay(self._asked, response_id, int(time()))
+        self._relay = self._prepared.relay(self._asked, beginning.response_id, beginning.created, beginning.encoder)
         self._gate = CommitGate(asyncio.get_running_loop().time())
         try:
             await self._pump(reply, headers)

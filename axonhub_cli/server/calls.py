@@ -14,7 +14,7 @@ from axonhub_cli.errors import ConfigError
 from axonhub_cli.llm.content import Part
 from axonhub_cli.llm.errors import APIError, Failure
 from axonhub_cli.protocols import registry
-from axonhub_cli.protocols.base import Codec, Loss, Operation
+from axonhub_cli.protocols.base import Codec, Loss, Operation, StreamEncoder
 from axonhub_cli.protocols.opaque import Seal, seal_part, strip_sealed, unseal_request
 from axonhub_cli.protocols.translator import Passthrough, Relay, Translation, Whole, retarget_raw, whole
 from axonhub_cli.server import faults
@@ -42,8 +42,8 @@ class Prepared(Struct, frozen=True):
     seal_part: Callable[[Part], Part]
     secret: str  # the key in the call, to be kept out of what others read
 
-    def relay(self, asked: Asked, response_id: str, now: int) -> Relay:
-        """For an answer that streams."""
+    def relay(self, asked: Asked, response_id: str, now: int, encoder: Callable[[], StreamEncoder]) -> Relay:
+        """For an answer that streams. `encoder`: the one that may have begun it for a client that waits."""
         if self.raw:
             return Passthrough(asked.codec, asked.outline(), quirks=self.quirks, response_id=response_id, now=now)
         return Translation(
@@ -54,6 +54,7 @@ class Prepared(Struct, frozen=True):
             response_id=response_id,
             now=now,
             seal_part=self.seal_part,
+            encoder=encoder,
         )
 
     def scrubbed(self, error: APIError) -> APIError:

@@ -7,11 +7,41 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from axonhub_cli.llm.events import ResponseStart
+from axonhub_cli.protocols.base import StreamEncoder
+from axonhub_cli.server.asked import Asked
 from axonhub_cli.server.limits import Limits
 from axonhub_cli.server.watchdog import Watchdog
 
 # SDKs take a body that ends well for an answer that did: after an error the connection breaks (reliability 5.3).
 _BREAKS_AFTER_ERROR = frozenset({"openai_chat"})
+
+
+class Beginning:
+    """What a client hears before any upstream does: the encoder that begins the answer also goes on with it, so that
+    it begins once and its numbers go on."""
+
+    def __init__(self, asked: Asked, response_id: str, created: int) -> None:
+        self.response_id, self.created = response_id, created
+        self._asked = asked
+        self._encoder: StreamEncoder | None = None
+
+    def encoder(self) -> StreamEncoder:
+        """The one to go on with, new where nothing was said."""
+        return self._encoder or self._new()
+
+    def keepalive(self, *, translated: bool) -> bytes:
+        """`translated`: the answer will be in our words, so it may begin; an upstream's own words begin themselves."""
+        if self._encoder is not None:
+            return self._encoder.keepalive()
+        if not translated:
+            return self._new().keepalive()
+        self._encoder = self._new()
+        return self._encoder.encode([ResponseStart("", self._asked.model)]) + self._encoder.keepalive()
+
+    def _new(self) -> StreamEncoder:
+        # The whole request where somebody has decoded it, which whoever translates has.
+        return self._asked.codec.stream_encoder(self._asked.outline(), self.response_id, self.created)
 
 
 class _Stream(web.StreamResponse):

@@ -11,7 +11,6 @@ from axonhub_cli.entities import ApiKey, Binding, Body, RequestRecord, RequestSt
 from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.llm.events import StreamError
 from axonhub_cli.llm.response import Usage
-from axonhub_cli.protocols.base import StreamEncoder
 from axonhub_cli.routing import affinity, failover, profiles
 from axonhub_cli.routing.candidates import Candidates, candidates, unavailable
 from axonhub_cli.routing.failover import Action
@@ -19,7 +18,7 @@ from axonhub_cli.server.answers import error_response, json_response, stream_hea
 from axonhub_cli.server.asked import Asked
 from axonhub_cli.server.attempt import Attempt
 from axonhub_cli.server.calls import Prepared, prepare, protocol_for
-from axonhub_cli.server.client import Client
+from axonhub_cli.server.client import Beginning, Client
 from axonhub_cli.server.hub import Hub
 from axonhub_cli.server.journal import Journal, losses
 from axonhub_cli.server.reloader import Live
@@ -45,7 +44,7 @@ class Exchange:
         self._journal = Journal(self._record(record_id), hub.recorder, hub.metrics, clock=hub.clock, now_ms=hub.now_ms)
         self._headers = stream_headers(record_id, self._identity.trace_id)
         self._attempt: Attempt | None = None
-        self._own_encoder: StreamEncoder | None = None
+        self._beginning = Beginning(asked, record_id.partition("_")[2], hub.now_ms() // 1000)
         self.task: asyncio.Task[object] | None = None
         self._stopped = False
         self._watchdog = Watchdog(
@@ -175,7 +174,7 @@ class Exchange:
             self._journal.attempt_done(RequestStatus.COMPLETED)
             self._complete(200, whole.watch.usage, whole.watch.model, whole.watch.finish, (whole.body,))
             return json_response(200, whole.data, headers)
-        await attempt.stream(self._hub.transports.send, headers, self._response_id)
+        await attempt.stream(self._hub.transports.send, headers, self._beginning)
         if attempt.error is not None:
             response = await self._client.end_after_error()
         else:
@@ -233,8 +232,11 @@ class Exchange:
                 response: web.StreamResponse = error_response(self._asked.codec, told, self._headers)
                 status = response.status
                 return response
-            last = attempt.fail(told) if attempt is not None and attempt.committed else b""
-            await self._client.send(last or self._encoder().encode([StreamError(told)]), self._headers)
+            if attempt is not None and attempt.committed:
+                last = attempt.fail(told)
+            else:
+                last = self._beginning.encoder().encode([StreamError(told)])
+            await self._client.send(last, self._headers)
             return await self._client.end_after_error()
         finally:
             self._finish(RequestStatus.FAILED, status, error)
@@ -270,19 +272,11 @@ class Exchange:
     def _beat(self) -> None:
         """Nothing for the client for a while: headers may go now, with an event that counts as life."""
         attempt = self._attempt
-        data = attempt.keepalive() if attempt is not None and attempt.committed else self._encoder().keepalive()
+        if attempt is not None and attempt.committed:
+            data = attempt.keepalive()
+        else:
+            data = self._beginning.keepalive(translated=attempt is not None and attempt.translated)
         self._client.beat(data, self._headers)
-
-    def _encoder(self) -> StreamEncoder:
-        """For what is said before any upstream is heard."""
-        if self._own_encoder is None:
-            codec, now = self._asked.codec, self._hub.now_ms() // 1000
-            self._own_encoder = codec.stream_encoder(self._asked.outline(), self._response_id, now)
-        return self._own_encoder
-
-    @property
-    def _response_id(self) -> str:
-        return self._journal.record.id.partition("_")[2]
 
     def _record(self, record_id: str) -> RequestRecord:
         asked, identity = self._asked, self._identity

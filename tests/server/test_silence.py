@@ -7,14 +7,8 @@ import time
 import pytest
 from msgspec.structs import replace
 
-from tests.server.hub import FAST, channel, hub, kinds
-from tests.server.upstreams import (
-    Upstream,
-    chat_chunk,
-    chat_stream,
-    silent,
-    streams,
-)
+from tests.server.hub import FAST, channel, events, hub, kinds
+from tests.server.upstreams import DONE, Upstream, chat_chunk, chat_stream, responses_events, silent, streams
 
 
 async def test_f8_silence_before_the_first_byte_is_bounded_and_the_client_hears_from_us(tmp_path):
@@ -129,3 +123,62 @@ async def test_l7_a_client_that_does_not_read_is_cut_off(tmp_path):
         assert record.status == "canceled"
         await asyncio.wait_for(up.calls[0].closed.wait(), 1)
         writer.close()
+
+
+async def _after(wire, pieces, seconds=2.5 * FAST.keepalive_s):
+    await asyncio.sleep(seconds)
+    await wire.head()
+    await wire.chunk(pieces[0])
+    await asyncio.sleep(seconds)
+    for piece in pieces[1:]:
+        await wire.chunk(piece)
+    await wire.end()
+
+
+@pytest.mark.parametrize("failing", [False, True])
+async def test_an_answer_that_began_with_keepalives_begins_once(tmp_path, failing):  # pitfall 151
+    tool = {"type": "custom", "name": "apply_patch", "description": "edits"}
+    function = {"name": "apply_patch", "arguments": '{"input":"x"}'}
+    call = {"index": 0, "id": "c1", "type": "function", "function": function}
+    pieces = [
+        chat_chunk({"role": "assistant", "content": ""}),
+        chat_chunk({"tool_calls": [call]}),
+        chat_chunk(finish="tool_calls"),
+        DONE,
+    ]
+
+    async def late(wire):
+        await _after(wire, pieces)
+
+    async with Upstream(silent) as bad, Upstream(late) as good:
+        rows = [*([channel("bad", bad.url)] if failing else []), channel("good", good.url)]
+        async with hub(tmp_path, rows) as h:
+            _, _, text = await h.ask(payload={"model": "m", "input": "hi", "stream": True, "tools": [tool]})
+    found = events(text)
+    assert [event["type"] for event in found].count("response.created") == 1
+    assert kinds(text).count("response.in_progress") > 2
+    assert [event["sequence_number"] for event in found] == list(range(len(found)))
+    assert len({event["response"]["id"] for event in found if "response" in event}) == 1
+    assert found[-1]["response"]["output"][0]["type"] == "custom_tool_call"
+
+
+async def test_a_relayed_answer_is_not_begun_by_us(tmp_path):  # pitfall 151
+    pieces = responses_events()
+
+    async def late(wire):
+        await _after(wire, pieces)
+
+    async with Upstream(late) as up, hub(tmp_path, [channel("o", up.url, type="openai")]) as h:
+        _, _, text = await h.ask()
+    alive = 'event: keepalive\ndata: {"type":"keepalive"}\n\n'
+    assert text.count(alive) > 1
+    assert text.replace(alive, "").encode() == b"".join(pieces)
+
+
+async def test_what_was_begun_ends_in_its_own_words(tmp_path):
+    async with Upstream(silent) as up, hub(tmp_path, [channel("a", up.url)]) as h:
+        _, _, text = await h.ask()
+    found = events(text)
+    assert kinds(text).count("response.created") == 1
+    assert found[-1]["type"] == "response.failed"
+    assert [event["sequence_number"] for event in found] == list(range(len(found)))

@@ -81,6 +81,8 @@ class ChatStreamEncoder:
                 return self._fail(error)
 
     def _open(self, event: ResponseStart) -> bytes:
+        if self._head:
+            return b""
         base = {
             "id": completion_id(event.id or self._id),
             "object": "chat.completion.chunk",

@@ -20,6 +20,9 @@ from axonhub_cli.protocols.openai_responses.response import INCOMPLETE, NAMELESS
 from axonhub_cli.protocols.openai_responses.usage import encode_usage
 from axonhub_cli.protocols.openai_responses.writers import CallWriter, Sink, Writer, encode_text, open_writer
 
+# Names no response, so that it fits into anybody's: Codex and the SDKs skip events they do not know.
+_ALIVE = b'event: keepalive\ndata: {"type":"keepalive"}\n\n'
+
 
 class StreamEncoder:
     """See `protocols.base.StreamEncoder`."""
@@ -56,9 +59,8 @@ class StreamEncoder:
         if self._ended:
             return b""
         if not self._started:
-            self._start()
-        else:
-            self._sink.emit("response.in_progress", response=self._frame())
+            return _ALIVE
+        self._sink.emit("response.in_progress", response=self._frame())
         return self._take()
 
     def _take(self) -> bytes:

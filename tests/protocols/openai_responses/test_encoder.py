@@ -277,7 +277,9 @@ def test_partial_usage_of_a_failure_180() -> None:
 
 def test_keepalive_is_an_event_at_any_time_151() -> None:
     encoder = CODEC.stream_encoder(request(), "req_1", 1)
-    data = encoder.keepalive() + encoder.keepalive()
+    (before,) = events_of(encoder.keepalive())
+    assert before == {"type": "keepalive"}  # begins nothing
+    data = encoder.encode([ResponseStart("", "m")]) + encoder.keepalive()
     for event in answer(TextPart("x")):
         data += encoder.encode([event]) + encoder.keepalive()
     check_order(events_of(data))
