@@ -124,6 +124,38 @@ def strip_sealed(payload: JSON, seal: Seal) -> tuple[JSON, tuple[Loss, ...]]:
     return {**payload, "input": kept}, _listed(losses)
 
 
+def strip_thinking(payload: JSON) -> tuple[JSON, tuple[Loss, ...]]:
+    """The same for an Anthropic Messages payload: thinking blocks that bear an envelope of ours are dropped. The same
+    object where there is nothing to do."""
+    messages = payload.get("messages")
+    if not isinstance(messages, list):
+        return payload, ()
+    losses: Losses = Counter()
+    kept = [_without_ours(message, losses) for message in messages]
+    if not losses:
+        return payload, ()
+    spoken = [message for message in kept if not isinstance(message, dict) or message.get("content") != []]
+    return {**payload, "messages": spoken}, _listed(losses)
+
+
+def _without_ours(message: Any, losses: Losses) -> Any:
+    content = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(content, list):
+        return message
+    kept = [block for block in content if not _our_thinking(block)]
+    if len(kept) == len(content):
+        return message
+    losses["messages.thinking.signature", "made for another channel"] += len(content) - len(kept)
+    return {**message, "content": kept}
+
+
+def _our_thinking(block: Any) -> bool:
+    if not isinstance(block, dict):
+        return False
+    state = {"thinking": "signature", "redacted_thinking": "data"}.get(str(block.get("type")))
+    return state is not None and str(block.get(state)).startswith(PREFIX)
+
+
 def _ours(item: Any) -> bool:
     return isinstance(item, dict) and str(item.get("encrypted_content")).startswith(PREFIX)
 

@@ -144,6 +144,7 @@ class _Writer:
                     f"messages.{type(part).__name__.removesuffix('Part').lower()}", "instructions are text"
                 )
         if self._mid_system and (self._spoken or self._messages):
+            self._close()
             self._notes += blocks
         else:
             self._system += blocks

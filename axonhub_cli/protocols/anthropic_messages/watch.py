@@ -52,6 +52,9 @@ class StreamWatcher:
         """See `base.StreamWatcher`."""
         if self.watch.ended:
             return
+        quiet = self.watch.output and not self._held and b'"message_' not in data and b'"error"' not in data
+        if quiet and data.endswith(b"\n"):
+            return  # nearly all there is
         end = max(data.rfind(b"\n"), data.rfind(b"\r"))
         if end < 0:
             self._held = (self._held + data)[-MAX_HELD:]

@@ -73,7 +73,10 @@ class StreamEncoder:
         out: list[bytes] = []
         for event in events:
             if type(event) is PartDelta and self._head and event.summary_index is None:
-                out.append(b"%b%b%b" % (self._head, _text(event.text), _TAIL))
+                try:
+                    out.append(self._head + _json(event.text) + _TAIL)
+                except UnicodeEncodeError:
+                    out.append(self._head + _text(event.text) + _TAIL)
             elif not self._ended:
                 out.append(self._event(event))
         return out[0] if len(out) == 1 else b"".join(out)
