@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
+from functools import partial
 from types import SimpleNamespace
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import aiohttp
+from aiohttp.client_proto import ResponseHandler
 from msgspec import Struct
 
 from axonhub_cli import __version__
@@ -139,6 +141,23 @@ class HTTPReply:
             self._response.close()
 
 
+class _Connection(ResponseHandler):
+    """aiohttp's, but what is not paused is not resumed: aiohttp does so after each HTTP chunk, parser and all."""
+
+    def resume_reading(self, resume_parser: bool = True) -> None:
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
+
+class _Connector(aiohttp.TCPConnector):
+    """Makes such connections. Without the attribute, in another aiohttp, they would be the usual ones."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        kind: type[ResponseHandler] = _Connection
+        self._factory = partial(kind, loop=self._loop)
+
+
 def origin(url: str) -> str:
     """Scheme, host and port, in one spelling: what an upstream key is bound to. Raises ValueError."""
     parts = urlsplit(url)
@@ -148,7 +167,7 @@ def origin(url: str) -> str:
 
 def _session(limits: Limits, *, pooled: bool) -> aiohttp.ClientSession:
     # Every default of the library that is wrong for a proxy is set here; reasons in docs/reliability.md.
-    connector = aiohttp.TCPConnector(
+    connector = _Connector(
         limit=0,
         limit_per_host=_PER_HOST,
         ttl_dns_cache=_DNS_S,
