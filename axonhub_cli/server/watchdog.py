@@ -58,8 +58,11 @@ class Watchdog:
         self._beat_at = self._loop.time() + self._beat_s
 
     def close(self) -> None:
-        """No deadline fires any more."""
+        """No deadline fires any more, and whom it told is let go: what an exchange holds is freed without the
+        garbage collector."""
         self._closed = True
+        self._on_silence = self._on_stall = _nobody
+        self._on_beat = None
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
@@ -92,3 +95,7 @@ class Watchdog:
         at = min(self._silence_at, self._beat_at, self._stall_at)
         # A deadline that is past but shadowed by a stall is looked at again soon.
         return max(at, now + 0.01) if at < _NEVER else _NEVER
+
+
+def _nobody() -> None:
+    """Whom a closed watchdog tells."""
