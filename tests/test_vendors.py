@@ -28,6 +28,12 @@ EXPECTED = {
     "ollama": ("http://127.0.0.1:11434/v1", None),
     "lmstudio": ("http://127.0.0.1:1234/v1", None),
     "vllm": ("http://127.0.0.1:8000/v1", None),
+    "anthropic": ("https://api.anthropic.com", "ANTHROPIC_API_KEY"),
+    "anthropic-compatible": ("", None),
+    "deepseek-anthropic": ("https://api.deepseek.com/anthropic", "DEEPSEEK_API_KEY"),
+    "moonshot-anthropic": ("https://api.moonshot.cn/anthropic", "MOONSHOT_API_KEY"),
+    "zai-anthropic": ("https://api.z.ai/api/anthropic", "ZAI_API_KEY"),
+    "minimax-anthropic": ("https://api.minimaxi.com/anthropic", "MINIMAX_API_KEY"),
     "demo": ("demo://", None),
 }
 LEGAL = {
@@ -35,6 +41,9 @@ LEGAL = {
     "effort_style": {"reasoning_effort", "reasoning", "thinking", "enable_thinking", "none"},
     "reasoning_echo": {"never", "tool_calls", "always"},
     "response_format": {"json_schema", "json_object", "none"},
+    "auth": {"x-api-key", "bearer"},
+    "thinking_style": {"auto", "adaptive", "budget", "enabled", "none"},
+    "mid_system": {"auto", "always", "never"},
 }
 
 
@@ -45,7 +54,8 @@ def channel(type: str = "openai-compatible", **options: str) -> Channel:
 def test_every_type() -> None:
     assert {name: (row.base_url, row.api_key_env) for name, row in CHANNEL_TYPES.items()} == EXPECTED
     assert CHANNEL_TYPES["openai"].protocols == ("openai_responses", "openai_chat")
-    assert all(row.protocols == ("openai_chat",) for row in CHANNEL_TYPES.values() if row.name != "openai")
+    others = [row for row in CHANNEL_TYPES.values() if row.name != "openai"]
+    assert all(row.protocols == ("anthropic_messages" if "anthropic" in row.name else "openai_chat",) for row in others)
 
 
 @pytest.mark.parametrize("row", CHANNEL_TYPES.values(), ids=lambda row: row.name)

@@ -10,7 +10,7 @@ import msgspec
 from axonhub_cli.entities import Channel
 from axonhub_cli.errors import ConfigError
 from axonhub_cli.vendors.quirks import ChannelType, Quirks
-from axonhub_cli.vendors.types import CHANNEL_TYPES, CHAT, RESPONSES
+from axonhub_cli.vendors.types import CHANNEL_TYPES, CHAT, MESSAGES, RESPONSES
 
 PROTOCOL_OPTION = "protocol"
 PRICE_OPTIONS = ("price_cached", "price_input", "price_output")  # USD per million tokens; read by `pricing`
@@ -26,7 +26,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "thinking_style": ("auto", "adaptive", "budget", "enabled", "none"),
     "mid_system": ("auto", "always", "never"),
 }
-_PROTOCOLS = (RESPONSES, CHAT)
+_PROTOCOLS = (RESPONSES, CHAT, MESSAGES)
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 

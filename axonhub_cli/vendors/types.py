@@ -10,6 +10,7 @@ from axonhub_cli.vendors.quirks import ChannelType, Fact, Quirks
 
 RESPONSES = "openai_responses"
 CHAT = "openai_chat"
+MESSAGES = "anthropic_messages"
 
 # Optional top-level fields that servers built to be compatible took from the beginning; anything newer is refused
 # somewhere (pitfall 13).
@@ -24,6 +25,8 @@ _ZAI_API = "https://docs.z.ai/api-reference/llm/chat-completion"
 _QWEN_DOCS = "https://help.aliyun.com/en/model-studio/deep-thinking"
 _MINIMAX_DOCS = "https://platform.minimax.io/docs/api-reference/text-openai-api"
 _OPENROUTER_DOCS = "https://openrouter.ai/docs/use-cases/reasoning-tokens"
+_DEEPSEEK_MESSAGES = "https://api-docs.deepseek.com/guides/anthropic_api"
+_MINIMAX_MESSAGES = "https://platform.minimax.io/docs/api-reference/text-anthropic-api"
 _OPENAI_DOCS = "https://platform.openai.com/docs/api-reference/chat/create"
 
 
@@ -70,6 +73,14 @@ _GLM = (
     *_facts("2026-11", _ZAI_DOCS + " (interleaved thinking), pitfall 125", reasoning_echo="tool_calls"),
     *_facts("2026-11", _ZAI_API, fields=("temperature", "top_p", "stop"), forced_tool_choice=False),
     *_facts("2026-11", _ZAI_API + ": else arguments come in one piece at the end", body={"tool_stream": True}),
+)
+
+# What a server is asked to take that speaks Messages and is not Anthropic's.
+_LIKE_ANTHROPIC = (
+    *_facts("2026-11", "pitfall 82: unknown fields and betas are refused somewhere", betas=(), strict_tools=False),
+    *_facts("2026-11", "pitfall 82", fields=("temperature", "top_p", "stop_sequences", "thinking", "metadata")),
+    *_facts("2026-11", "QwenLM/Qwen issue 2244: the role system is refused in messages", mid_system="never"),
+    *_facts("2026-11", "output_config.format is Anthropic's own", response_format="none"),
 )
 
 _TYPES = (
@@ -260,6 +271,57 @@ _TYPES = (
             parallel_tool_calls=True,
             response_format="json_schema",
         ),
+    ),
+    _type("anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY", protocols=(MESSAGES,)),
+    _type("anthropic-compatible", "", None, *_LIKE_ANTHROPIC, protocols=(MESSAGES,)),
+    _type(
+        "deepseek-anthropic",
+        "https://api.deepseek.com/anthropic",
+        "DEEPSEEK_API_KEY",
+        *_LIKE_ANTHROPIC,
+        *_facts("2026-11", _DEEPSEEK_DOCS, thinking_style="enabled", efforts=("low", "high", "max")),
+        *_facts("2026-08", "pitfall 124 (a 400 without)", unsigned_thinking=True),
+        *_facts(
+            "2026-11",
+            _DEEPSEEK_MESSAGES,
+            fields=("temperature", "top_p", "stop_sequences", "thinking", "output_config"),
+            cache_control=False,
+        ),
+        *_facts("2026-08", "pitfall 11", vision=False, files=False),
+        protocols=(MESSAGES,),
+    ),
+    _type(
+        "moonshot-anthropic",
+        "https://api.moonshot.cn/anthropic",
+        "MOONSHOT_API_KEY",
+        *_LIKE_ANTHROPIC,
+        *_facts("2026-11", "platform.moonshot.ai/docs: Claude Code is given ANTHROPIC_AUTH_TOKEN", auth="bearer"),
+        *_facts("2026-08", "pitfall 122: real reasoning back", unsigned_thinking=True),
+        protocols=(MESSAGES,),
+    ),
+    _type(
+        "zai-anthropic",
+        "https://api.z.ai/api/anthropic",
+        "ZAI_API_KEY",
+        *_LIKE_ANTHROPIC,
+        *_facts("2026-11", "docs.z.ai: Claude Code is given ANTHROPIC_AUTH_TOKEN", auth="bearer"),
+        *_facts("2026-11", _ZAI_DOCS + " (interleaved thinking), pitfall 125", unsigned_thinking=True),
+        protocols=(MESSAGES,),
+    ),
+    _type(
+        "minimax-anthropic",
+        "https://api.minimaxi.com/anthropic",
+        "MINIMAX_API_KEY",
+        *_LIKE_ANTHROPIC,
+        *_facts("2026-11", _MINIMAX_MESSAGES + " (the whole content goes back)", unsigned_thinking=True),
+        *_facts(
+            "2026-11",
+            _MINIMAX_MESSAGES,
+            fields=("temperature", "top_p", "thinking", "metadata"),
+            vision=False,
+            files=False,
+        ),
+        protocols=(MESSAGES,),
     ),
     _type("demo", "demo://", None, *_facts("2026-11", "axonhub itself", system_role="system")),
 )

@@ -11,7 +11,7 @@ import pytest
 from axonhub_cli.llm.errors import Failure
 from axonhub_cli.protocols.anthropic_messages import CODEC
 from axonhub_cli.protocols.registry import codec
-from axonhub_cli.vendors import Quirks
+from axonhub_cli.vendors import CHANNEL_TYPES, Quirks
 from tests.protocols.anthropic_messages.helpers import (
     FIXTURES,
     NAME,
@@ -25,17 +25,7 @@ from tests.protocols.anthropic_messages.helpers import (
 )
 
 CAPTURES = sorted((TESTS / "fixtures" / "openai_responses").glob("codex-*.request.json"))
-DEEPSEEK = Quirks(
-    thinking_style="enabled",
-    efforts=("low", "high", "max"),
-    unsigned_thinking=True,
-    cache_control=False,
-    vision=False,
-    files=False,
-    response_format="none",
-    mid_system="never",
-    strict_tools=False,
-)
+DEEPSEEK = CHANNEL_TYPES["deepseek-anthropic"].quirks
 TARGETS = {SONNET: NATIVE, OPUS: NATIVE, "deepseek-flash": DEEPSEEK}
 NATIVES = ["native/every-block", "native/signed-loop", "claude-code-turn1", "thinking-and-calls"]
 
