@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -31,6 +31,12 @@ def retarget_raw(body: bytes, model: str, changes: Mapping[str, Any] | None = No
         return _retarget_loose(body, fields)
     payload.update({name: msgspec.Raw(msgspec.json.encode(value)) for name, value in fields.items()})
     return msgspec.json.encode(payload)
+
+
+def without_raw(body: bytes, fields: Collection[str]) -> bytes:
+    """A valid JSON object without some of its fields; every other keeps its bytes."""
+    payload = _RAW.decode(body)
+    return msgspec.json.encode({name: value for name, value in payload.items() if name not in fields})
 
 
 def _retarget_loose(body: bytes, fields: Mapping[str, Any]) -> bytes:

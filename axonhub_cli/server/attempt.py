@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
+import msgspec
+
 from axonhub_cli.entities import Body
 from axonhub_cli.llm.errors import APIError, Failure
-from axonhub_cli.protocols.base import Watch
+from axonhub_cli.protocols.base import JSON, Watch
 from axonhub_cli.protocols.translator import Relay, Whole
 from axonhub_cli.routing.commit_gate import CommitGate
 from axonhub_cli.server import faults
@@ -52,6 +54,11 @@ class Attempt:
     def committed(self) -> bool:
         """The client has seen output: too late for another channel."""
         return self._gate is not None and self._gate.committed
+
+    def sent(self) -> JSON:
+        """The payload the upstream was asked with."""
+        payload: JSON = msgspec.json.decode(self._prepared.call.body)
+        return payload
 
     @property
     def translated(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 import msgspec
@@ -14,14 +14,17 @@ from axonhub_cli.errors import ConfigError
 from axonhub_cli.llm.content import Part
 from axonhub_cli.llm.errors import APIError, Failure
 from axonhub_cli.protocols import registry
-from axonhub_cli.protocols.base import Codec, Loss, Operation, StreamEncoder
+from axonhub_cli.protocols.base import JSON, Codec, Loss, Operation, StreamEncoder
 from axonhub_cli.protocols.opaque import Seal, seal_part, strip_sealed, unseal_request
-from axonhub_cli.protocols.translator import Passthrough, Relay, Translation, Whole, retarget_raw, whole
+from axonhub_cli.protocols.remedies import Remedy
+from axonhub_cli.protocols.retarget import retarget_raw, without_raw
+from axonhub_cli.protocols.translator import Passthrough, Relay, Translation, Whole, whole
 from axonhub_cli.server import faults
 from axonhub_cli.server.asked import Asked
 from axonhub_cli.server.upstream import USER_AGENT, Outgoing
 from axonhub_cli.vendors import Quirks
 
+_ABSENT = object()
 _SEALED_MARK = b"axh1."
 # Codex's own, for OpenAI itself; every other header of a client stays here (reliability B11, pitfall 171).
 _OPENAI_HEADERS = frozenset({"session-id", "thread-id", "session_id", "conversation_id", "originator", "openai-beta"})
@@ -95,8 +98,10 @@ def prepare(
     seal: Seal,
     read_key: KeyReader,
     fresh: bool,
+    remedies: Sequence[Remedy] = (),
 ) -> Prepared:
-    """The call that asks `channel` for `model`. Raises Failure: the client's fault (400), or an unusable key."""
+    """The call that asks `channel` for `model`, with what `remedies` leave out left out. Raises Failure: the client's
+    fault (400), or an unusable key."""
     upstream = registry.codec(protocol)
     raw = protocol == asked.codec.name
     origin = f"{protocol}/{channel.id}"
@@ -104,9 +109,9 @@ def prepare(
     secret = _key(key, channel, read_key)
     call = upstream.call(operation, model, secret, asked.stream)
     if raw:
-        body, losses = _patched(asked, model, quirks, seal)
+        body, losses = _patched(asked, model, quirks, seal, remedies)
     else:
-        body, losses = _encoded(asked, upstream, model, quirks, (seal, origin))
+        body, losses = _encoded(asked, upstream, model, quirks, (seal, origin), remedies=remedies)
     headers = {
         **_passed(asked.headers, channel, protocol),
         **call.headers,
@@ -139,23 +144,36 @@ def _key(key: UpstreamKey | None, channel: Channel, read_key: KeyReader) -> str:
         ) from error
 
 
-def _patched(asked: Asked, model: str, quirks: Quirks, seal: Seal) -> tuple[bytes, tuple[Loss, ...]]:
+def _patched(
+    asked: Asked, model: str, quirks: Quirks, seal: Seal, remedies: Sequence[Remedy]
+) -> tuple[bytes, tuple[Loss, ...]]:
     """The client's own bytes with another model; envelopes of ours taken out, and a channel's own fields added."""
-    changes = {name: value for name, value in quirks.body.items() if name not in asked.payload}
+    payload: JSON = {**quirks.body, **asked.payload}
     losses: tuple[Loss, ...] = ()
     if _SEALED_MARK in asked.body:
-        stripped, losses = strip_sealed(asked.payload, seal)
-        if stripped is not asked.payload:
-            changes["input"] = stripped["input"]
-    return retarget_raw(asked.body, model, changes), losses
+        payload, losses = strip_sealed(payload, seal)
+    payload, lost = _mended(payload, remedies)
+    changes = {name: value for name, value in payload.items() if asked.payload.get(name, _ABSENT) is not value}
+    body = retarget_raw(asked.body, model, changes)
+    removed = asked.payload.keys() - payload.keys()
+    return without_raw(body, removed) if removed else body, (*losses, *lost)
+
+
+def _mended(payload: JSON, remedies: Sequence[Remedy]) -> tuple[JSON, tuple[Loss, ...]]:
+    losses: tuple[Loss, ...] = ()
+    for remedy in remedies:
+        payload, lost = remedy.edit(payload)
+        losses += lost
+    return payload, losses
 
 
 def _encoded(
-    asked: Asked, upstream: Codec, model: str, quirks: Quirks, maker: tuple[Seal, str]
+    asked: Asked, upstream: Codec, model: str, quirks: Quirks, maker: tuple[Seal, str], *, remedies: Sequence[Remedy]
 ) -> tuple[bytes, tuple[Loss, ...]]:
     request, lost = unseal_request(asked.request(), *maker, upstream.name)
     encoded = upstream.encode_request(replace(request, model=model), quirks)
-    return msgspec.json.encode(encoded.payload), (*lost, *encoded.losses)
+    payload, left_out = _mended(encoded.payload, remedies)
+    return msgspec.json.encode(payload), (*lost, *encoded.losses, *left_out)
 
 
 def _passed(headers: Mapping[str, str], channel: Channel, protocol: str) -> dict[str, str]:

@@ -124,7 +124,7 @@ class Exchange:
                 attempt = self._attempt = self._begin(tries, model, fresh)
                 response = await self._run(attempt)
             except Failure as failure:
-                delay = self._failed(failure.error, tries, model)
+                delay = self._failed(failure.error, attempt, tries, model)
                 fresh = failure.error.code in (failover.Fault.STALE, failover.Fault.RESET)
             else:
                 await self._succeeded(attempt, tries, model)
@@ -143,7 +143,7 @@ class Exchange:
             upstream_protocol=protocol,
             upstream_model=model,
             upstream_key_id=tries.key.id if tries.key else None,
-            reason=tries.candidate.reason,
+            reason=tries.reason,
         )
         prepared: Prepared = prepare(
             asked,
@@ -155,6 +155,7 @@ class Exchange:
             seal=hub.seal,
             read_key=hub.read_key,
             fresh=fresh,
+            remedies=tries.remedies,
         )
         self._journal.attempt_note(url_path=prepared.path, losses=losses(prepared.losses))
         return Attempt(
@@ -199,10 +200,12 @@ class Exchange:
             self._complete(200, watch.usage, watch.model, watch.finish, (body,) if body else ())
         await attempt.drain()
 
-    def _failed(self, error: APIError, tries: Tries, model: str) -> float:
+    def _failed(self, error: APIError, attempt: Attempt | None, tries: Tries, model: str) -> float:
         """Follows what failover says; the seconds to wait. Raises Failure where no call is left to make."""
         self._watchdog.relax()
         self._journal.attempt_done(RequestStatus.FAILED, error)
+        if attempt is not None and tries.mend(error, attempt.sent):
+            return 0.0
         decision = self._learn(error, tries, model, committed=False)
         if decision.action is Action.STOP:
             raise Failure(error)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from axonhub_cli.entities import UpstreamKey
+from axonhub_cli.llm.errors import APIError
+from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.remedies import Remedy, find
 from axonhub_cli.routing.candidates import Candidate
-from axonhub_cli.routing.failover import Action, AttemptState
+from axonhub_cli.routing.failover import MAX_ATTEMPTS, Action, AttemptState
 
 
 class Tries:
@@ -14,6 +19,7 @@ class Tries:
         self._chosen = chosen
         self._channel = self._key = 0
         self._attempts = self._here = 0
+        self.remedies: tuple[Remedy, ...] = ()  # what the channel is asked without
 
     @property
     def candidate(self) -> Candidate:
@@ -30,6 +36,22 @@ class Tries:
     def number(self) -> int:
         """How many calls were made."""
         return self._attempts
+
+    @property
+    def reason(self) -> str:
+        """Why this call, in words."""
+        if not self.remedies:
+            return self.candidate.reason
+        return f"again without {' and '.join(remedy.name for remedy in self.remedies)}, which it refused"
+
+    def mend(self, error: APIError, sent: Callable[[], JSON]) -> bool:
+        """Whether the same channel may serve what it refused once something is left out; then the next call is that.
+        Each thing is left out once, so this ends."""
+        tried = [remedy.name for remedy in self.remedies]
+        remedy = find(error, sent, tried) if self._attempts < MAX_ATTEMPTS else None
+        if remedy is not None:
+            self.remedies, self._here = (*self.remedies, remedy), 0
+        return remedy is not None
 
     def begin(self) -> None:
         """A call is being made."""
@@ -56,3 +78,4 @@ class Tries:
             self._key, self._here = self._key + 1, 0
         elif action is Action.NEXT_CHANNEL:
             self._channel, self._key, self._here = self._channel + 1, 0, 0
+            self.remedies = ()
