@@ -47,7 +47,6 @@ _IMAGES = {
     b"%PDF": "application/pdf",
 }
 _PLACE = re.compile(r"content\[(\d+)\](\..*)?\Z", re.DOTALL)
-_STEP = re.compile(r"content\[(\d+)\]\Z")
 
 
 def text_block(text: str) -> JSON:
@@ -114,9 +113,12 @@ class BlockWriter:
         text = wrap_input(part.input) if part.kind is ToolKind.CUSTOM else part.input
         return {"type": "tool_use", "id": call_id, "name": call_name(part), "input": self._input(text)}
 
-    def result(self, part: ToolResultPart, call_id: str) -> JSON:
-        """A tool's result with its images inside (pitfall 10)."""
-        blocks = [block for piece in opened(part.content) if (block := self.block(piece)) is not None]
+    def result(self, part: ToolResultPart, call_id: str, kept: Mapping[str, Any]) -> JSON | None:
+        """A tool's result with its images inside (pitfall 10); `kept` as from `kept_fields`."""
+        blocks: list[JSON] = []
+        for at, piece in enumerate(part.content if kept else opened(part.content)):
+            block = restored(self.block(piece), _below(kept, f".content[{at}]"))
+            blocks += [block] if block is not None else []
         if part.tools:
             blocks.append(text_block(_found(part)))
         if part.name is not None:
@@ -126,7 +128,7 @@ class BlockWriter:
             written["content"] = blocks
         if part.failed is not None:
             written["is_error"] = part.failed
-        return written
+        return restored(written, {path: value for path, value in kept.items() if not path.startswith(".content[")})
 
     def _input(self, text: str) -> Any:
         if not text.strip():
@@ -204,28 +206,17 @@ def kept_fields(message: Message, place: int) -> dict[str, Any]:
     return {match[2] or "": value for match, value in found if match and int(match[1]) == place}
 
 
+def _below(kept: Mapping[str, Any], place: str) -> dict[str, Any]:
+    """Of those fields the ones of a block inside."""
+    return {path[len(place) :]: value for path, value in kept.items() if path.startswith(place)}
+
+
 def restored(block: JSON | None, kept: Mapping[str, Any]) -> JSON | None:
-    """The block with those fields put back; they may belong to a block inside it."""
+    """The block with those fields put back, or as it came where all of it was kept."""
     if "" in kept:
         return dict(kept[""])
-    if block is None:
-        return None
-    for path, value in kept.items():
-        steps = path.removeprefix(".").split(".")
-        target: Any = block
-        for at, step in enumerate(steps):
-            inner = _STEP.match(step)
-            blocks = target.get("content") if isinstance(target, dict) else None
-            if inner is None:
-                if isinstance(target, dict):
-                    target[".".join(steps[at:])] = value
-                break
-            if not isinstance(blocks, list) or int(inner[1]) >= len(blocks):
-                break
-            if at == len(steps) - 1:
-                blocks[int(inner[1])] = value
-            else:
-                target = blocks[int(inner[1])]
+    if block is not None:
+        block |= {path.removeprefix("."): value for path, value in kept.items()}
     return block
 
 

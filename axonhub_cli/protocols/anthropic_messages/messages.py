@@ -169,7 +169,7 @@ class _Writer:
                 continue
             message, part = found
             place = next(at for at, other in enumerate(message.parts) if other is part)
-            block = restored(self._blocks.result(part, call_id), kept_fields(message, place))
+            block = self._blocks.result(part, call_id, kept_fields(message, place))
             blocks += [block] if block is not None else []
         self._append("user", blocks)
 
