@@ -31,7 +31,8 @@ First steps:
   axonhub channel add deepseek --type deepseek        an upstream account
   axonhub profile add work --map gpt-5=deepseek-chat  what is asked for = what is used
   axonhub profile activate work
-  axonhub key create codex                            a key for a client
+  export AXONHUB_API_KEY="$(axonhub key create codex)"
+  axonhub codex setup                                 point Codex at the hub; `codex remove` undoes it
   axonhub serve
 """
 
@@ -80,10 +81,18 @@ app.add_typer(config_app)
 def main() -> None:
     """The `axonhub` command."""
     os.umask(0o077)
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
+
+
+def _open_closed_streams() -> None:
+    """Standard streams that were closed (`<&-`) lead nowhere: else the next file opened would get their numbers."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for the whole run
 
 
 def run(arguments: Sequence[str]) -> int:

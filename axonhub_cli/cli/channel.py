@@ -101,7 +101,7 @@ def remove(ctx: typer.Context, name: ChannelArg) -> None:
     app.output().result(f"channel {name} removed")
 
 
-channel_app.command("test")(probe)
+channel_app.command("test", short_help="Send one tiny real request with each of its keys.")(probe)
 channel_app.command()(models)
 
 

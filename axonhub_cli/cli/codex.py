@@ -128,7 +128,7 @@ def status(ctx: typer.Context, codex_home: CodexHomeOption = None, as_json: Json
         out.hint("axonhub codex setup")
 
 
-@codex_app.command()
+@codex_app.command(short_help="Give Codex's config.toml back as it was.")
 def remove(ctx: typer.Context, codex_home: CodexHomeOption = None, dry_run: DryRunOption = False) -> None:
     """Give Codex's config.toml back as it was; what you or Codex changed since stays."""
     from axonhub_cli.integrations import codex_files
@@ -145,7 +145,7 @@ def remove(ctx: typer.Context, codex_home: CodexHomeOption = None, dry_run: DryR
         out.result(f"{location.config} does not mention the hub; nothing changed")
 
 
-@codex_app.command()
+@codex_app.command(short_help="Print the key Codex shows to the hub.")
 def token(
     ctx: typer.Context,
     key: Annotated[str, typer.Option(metavar="NAME", help="Whose key.", autocompletion=key_names)] = DEFAULT_KEY,

@@ -37,7 +37,7 @@ def path(ctx: typer.Context, as_json: JsonOption = False) -> None:
         out.value(file)
 
 
-@config_app.command()
+@config_app.command(short_help="Show every setting in force, and where it comes from.")
 def show(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """Show every setting in force, and whether it comes from the file, a variable or the program."""
     from axonhub_cli.config import effective

@@ -49,6 +49,7 @@ Examples:
   axonhub profile edit work --drop 2 --disable-rule gpt-4
   axonhub profile edit work --move 3:1
 """,
+    short_help="Change a profile: its rules, one by one, and its limits.",
 )(edit)
 
 _COLUMNS = (
@@ -126,6 +127,7 @@ Examples:
   axonhub profile explain gpt-5 --key codex
   axonhub profile explain gpt-5 --profile work     # as if it were active
 """,
+    short_help="Say what becomes of a model's name, and why.",
 )(explain)
 
 

@@ -83,7 +83,7 @@ def _fields(row: dict[str, Any]) -> list[tuple[str, object]]:
         ("profile", row["profile"] or "none is active"),
         ("rule", row["rule"] or "none matches"),
         ("target", row["target"] or "denied"),
-        ("reason", row["reason"] or "-"),
+        *([] if row["reason"] == row["rule"] else [("reason", row["reason"] or "-")]),
         ("tried", "\n".join(tried) or "none"),
         ("not tried", "\n".join(rejected) or "none"),
     ]

@@ -10,6 +10,7 @@ import typer
 import typer.core
 
 from axonhub_cli.cli.checks import split_pair
+from axonhub_cli.cli.text import visible
 from axonhub_cli.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -79,8 +80,13 @@ def _rule(text: str, name: str) -> Rule:
     example = "'gpt-5.*=deepseek-chat'" if regex else "gpt-5=deepseek-chat"
     # A pattern may hold `=`, a model name may not: the last one divides.
     left, sign, right = text.rpartition("=") if regex else text.partition("=")
-    if not sign or not left.strip() or not right.strip():
-        split_pair("" if sign else text, _OPTIONS[name], example)
+    if not sign:
+        split_pair(text, _OPTIONS[name], example)
+    if not left.strip() or not right.strip():
+        raise typer.BadParameter(
+            f"{visible(text)!r} needs a name on both sides of `=`; write {_OPTIONS[name]} {example}",
+            param_hint=_OPTIONS[name],
+        )
     return Rule(left.strip(), right.strip(), regex=regex)
 
 

@@ -17,6 +17,8 @@ _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t", "\x1b": "\\e"}
 
 _DURATION = re.compile(r"(\d{1,9})(s|m|h|d)")
 _UNIT_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_LONGEST_MS = 36_500 * _UNIT_MS["d"]
+_LATEST_MS = 253_402_300_799_999  # the last moment of the year 9999: what Python's calendar ends with
 
 
 def visible(text: object) -> str:
@@ -38,15 +40,20 @@ def cut(text: str, limit: int) -> str:
 def parse_duration(text: str) -> int:
     """`90s`, `15m`, `2h`, `30d` in milliseconds. Raises BadParameter."""
     found = _DURATION.fullmatch(text.strip())
-    if not found or int(found.group(1)) == 0:
-        raise typer.BadParameter(f"{visible(text)!r} is no duration; write for example 90s, 15m, 2h or 30d")
-    return int(found.group(1)) * _UNIT_MS[found.group(2)]
+    ms = int(found.group(1)) * _UNIT_MS[found.group(2)] if found else 0
+    if not 0 < ms <= _LONGEST_MS:
+        why = " of at most a hundred years" if ms else ""
+        raise typer.BadParameter(
+            f"{cut(visible(text), 40)!r} is no duration{why}; write for example 90s, 15m, 2h or 30d"
+        )
+    return ms
 
 
 def rfc3339(ms: int | None) -> str | None:
     """Milliseconds since 1970 as `2026-11-23T01:02:03.004Z`."""
     if ms is None:
         return None
+    ms = min(ms, _LATEST_MS)
     moment = datetime.fromtimestamp(ms // 1000, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z"
 
@@ -58,9 +65,13 @@ def local_time(ms: int, *, now_ms: int) -> str:
     return f"{moment:%H:%M:%S}" if moment.date() == today else f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
-def date_time(ms: int | None) -> str:
-    """Date and minute where the reader lives; `-` for none."""
-    return f"{datetime.fromtimestamp(ms / 1000).astimezone():%Y-%m-%d %H:%M}" if ms is not None else "-"
+def date_time(ms: int | None, *, seconds: bool = False) -> str:
+    """Date and minute (and second) where the reader lives; `-` for none."""
+    if ms is None:
+        return "-"
+    # A day before the end of the calendar: no time zone leads beyond it.
+    moment = datetime.fromtimestamp(min(ms, _LATEST_MS - _UNIT_MS["d"]) / 1000).astimezone()
+    return f"{moment:%Y-%m-%d %H:%M:%S}" if seconds else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def span(ms: int | None) -> str:

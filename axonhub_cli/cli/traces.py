@@ -106,7 +106,11 @@ def list_requests(
     if out.json:
         out.table([request_row(record) for record in records], ())
     else:
-        out.table([_Item(record, date_time(record.started_at)) for record in records], LIST_COLUMNS, empty=_NOTHING)
+        out.table(
+            [_Item(record, date_time(record.started_at, seconds=True)) for record in records],
+            LIST_COLUMNS,
+            empty=_NOTHING,
+        )
 
 
 @traces_app.command(
@@ -119,6 +123,7 @@ Examples:
   axonhub traces show req_0h2           # one request
   axonhub traces show req_0h2 --raw     # the stored bodies, byte for byte
 """,
+    short_help="Show a conversation with all that happened to it.",
 )
 def show(
     ctx: typer.Context,

@@ -150,7 +150,14 @@ def test_a_closed_pipe_is_no_error(cli, home):
     assert done.stderr == ""
     script = f'"{AXONHUB}" channel types >&-; "{AXONHUB}" channel types 2>&- >/dev/null'
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=os.environ, check=False)
-    assert "Traceback" not in done.stderr
+    assert done.stderr == ""
+
+
+def test_a_closed_standard_input_holds_no_key(home):
+    script = f'"{AXONHUB}" channel add a --type openai --api-key-stdin <&-'
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=os.environ, check=False)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: no key came on standard input\n")
 
 
 def test_only_what_works_is_offered(cli):
@@ -162,9 +169,10 @@ def subcommands(shown):
     return [line.split()[0] for line in lines if not line.startswith("   ")]
 
 
-@pytest.mark.parametrize("group", ["channel", "profile", "key", "traces", "config"])
+@pytest.mark.parametrize("group", ["channel", "profile", "key", "codex", "traces", "config"])
 def test_each_command_explains_itself(cli, group):
     shown = cli(group, "--help").out
+    assert "...\n" not in shown.split("Commands:\n")[1]
     for command in subcommands(shown):
         done = cli(group, command, "--help")
         assert done.out.startswith(f"Usage: axonhub {group} {command}")

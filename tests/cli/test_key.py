@@ -43,7 +43,7 @@ def test_create_as_json(cli):
     assert row["name"] == "codex"
 
 
-@pytest.mark.parametrize("value", ["30", "0d", "x", "1w", "-1d", "99999999999d", ""])
+@pytest.mark.parametrize("value", ["30", "0d", "x", "1w", "-1d", "99999999999d", "99999999d", ""])
 def test_bad_durations(cli, value):
     assert "is no duration" in cli("key", "create", "a", "--expires", value, code=2).err
     assert cli("key", "list", "--json").json == []
@@ -69,3 +69,12 @@ def test_rotate_disable_revoke(cli):
         assert done.err == "error: key a is revoked, and that is final\nhint: axonhub key create ANOTHER_NAME\n"
         assert done.out == ""
     assert cli("key", "show", "a", "--json").json["state"] == "revoked"
+
+
+def test_an_expiry_no_calendar_knows_is_still_listed(cli, home):
+    cli("key", "create", "a")
+    with sqlite3.connect(home / "axonhub.db") as database:
+        database.execute("UPDATE api_keys SET expires_at = 9000000000000000")
+    assert "a" in cli("key", "list").out
+    assert "a" in cli("key", "show", "a").out
+    assert cli("key", "show", "a", "--json").json["expires_at"].startswith("9999-12-31T23:59:59")

@@ -126,11 +126,11 @@ def test_list_has_the_names_of_the_contract(cli, store):
 def test_list_for_people(cli, store):
     store.traces.save([record(1), record(2, status=RequestStatus.FAILED, http_status=502, upstream_model="gpt-5")])
     assert cli("traces", "list").out == (
-        "STARTED           REQUEST   TRACE    KEY    MODEL                  CHANNEL   STATUS"
+        "STARTED              REQUEST   TRACE    KEY    MODEL                  CHANNEL   STATUS"
         "        IN  CACHED  OUT     COST   TIME\n"
-        "2020-09-13 12:26  req_0002  trace-1  codex  gpt-5                  deepseek  failed 502"
+        "2020-09-13 12:26:42  req_0002  trace-1  codex  gpt-5                  deepseek  failed 502"
         "  1.0k     900   50  $0.0012  500ms\n"
-        "2020-09-13 12:26  req_0001  trace-1  codex  gpt-5 → deepseek-chat  deepseek  ok"
+        "2020-09-13 12:26:41  req_0001  trace-1  codex  gpt-5 → deepseek-chat  deepseek  ok"
         "          1.0k     900   50  $0.0012  500ms\n"
     )
 
