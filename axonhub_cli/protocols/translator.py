@@ -60,7 +60,8 @@ class Translation:
 
     `seal_part` packs what only the upstream understands (`opaque.seal_part` with its secret and origin); `response_id`
     and `now` (seconds since 1970) are for the client's encoder. Nothing is encoded before output: `encoder` then gives
-    the one to go on with, where somebody has begun the answer already.
+    the one to go on with, where somebody has begun the answer already. `scrub` takes out of an upstream's errors what
+    a client must not read.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Translation:
         now: int,
         seal_part: SealPart,
         encoder: Callable[[], StreamEncoder] | None = None,
+        scrub: Callable[[APIError], APIError] | None = None,
     ) -> None:
         self.watch = Watch()
         self._upstream = upstream
@@ -83,6 +85,7 @@ class Translation:
         self._begun_encoder = encoder or self._new_encoder
         self._encoder: StreamEncoder | None = None
         self._held: list[StreamEvent] = []  # until there is an encoder
+        self._scrub = scrub
         self._compactor = Compactor() if request.compaction else None
         self._sealer = Sealer(seal_part)
         self._start: ResponseStart | None = None
@@ -136,6 +139,8 @@ class Translation:
     def _emit(self, events: list[StreamEvent]) -> bytes:
         if self._compactor is not None:
             events = self._compactor.feed(events)
+        if self._scrub is not None and events and isinstance(last := events[-1], StreamError):
+            events = [*events[:-1], StreamError(self._scrub(last.error), last.usage)]
         for event in events:
             self._note(event)
         out = self._sealer.feed(events)

@@ -83,7 +83,8 @@ class Attempt:
 
     def body(self) -> Body | None:
         """What a stream has said so far, for the recorder."""
-        return self._relay.body() if self._relay else None
+        body = self._relay.body() if self._relay else None
+        return self._prepared.scrubbed_body(body) if body else None
 
     def silent(self) -> None:
         """The upstream's time is up: the waiting read fails."""

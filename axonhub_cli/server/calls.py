@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from axonhub_cli.entities import Channel, UpstreamKey
+from axonhub_cli.entities import Body, Channel, UpstreamKey
 from axonhub_cli.errors import ConfigError
 from axonhub_cli.llm.content import Part
 from axonhub_cli.llm.errors import APIError, Failure
@@ -58,6 +58,7 @@ class Prepared(Struct, frozen=True):
             now=now,
             seal_part=self.seal_part,
             encoder=encoder,
+            scrub=self.scrubbed,
         )
 
     def scrubbed(self, error: APIError) -> APIError:
@@ -67,6 +68,11 @@ class Prepared(Struct, frozen=True):
             return error
         words = {name: getattr(error, name) for name in ("message", "raw", "param", "code")}
         return replace(error, **{name: value.replace(secret, "[key]") for name, value in words.items() if value})
+
+    def scrubbed_body(self, body: Body) -> Body:
+        """The same for what is kept of an answer that passed as it came."""
+        secret = self.secret.encode()
+        return replace(body, data=body.data.replace(secret, b"[key]")) if secret and secret in body.data else body
 
     def whole(self, asked: Asked, data: bytes) -> Whole:
         """For an answer in one piece. Raises Failure for an error inside."""

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from axonhub_cli.entities import UpstreamKey
 from axonhub_cli.server.endpoints import ROUTES, Need
 from tests.server.hub import UPSTREAM_KEY, channel, hub
-from tests.server.upstreams import Upstream, answers, streams
+from tests.server.upstreams import Upstream, answers, chat_stream, responses_events, streams
 
 BODY = b'{"model":"m","input":"hi"}'
 
@@ -210,6 +210,25 @@ async def test_k5_k6_k7_no_secret_comes_out_anywhere(tmp_path, caplog, capfd):
     for secret in (canary, UPSTREAM_KEY, h.key):
         assert secret.encode() not in everything
     assert up.calls  # the echo did happen
+
+
+@pytest.mark.parametrize("protocol", ["openai-compatible", "openai"])
+@pytest.mark.parametrize("after", [0, 2, 3])
+async def test_k5_an_error_in_mid_stream_does_not_tell_the_key(tmp_path, caplog, protocol, after):
+    words = f"Incorrect API key provided: {UPSTREAM_KEY}"
+    if protocol == "openai":
+        failed = {"type": "response.failed", "response": {"status": "failed", "error": {"code": "x", "message": words}}}
+        pieces = [*responses_events()[: 2 * after], f"event: response.failed\ndata: {json.dumps(failed)}\n\n".encode()]
+    else:
+        pieces = [*chat_stream()[:after], f"data: {json.dumps({'error': {'message': words}})}\n\n".encode()]
+    async with Upstream(streams(pieces)) as up, hub(tmp_path, [channel("a", up.url, type=protocol)]) as h:
+        _, _, text = await h.ask()
+        await h.finished()
+        records = repr(h.records.__dict__)
+    assert "Incorrect API key provided" in text
+    assert UPSTREAM_KEY not in records + caplog.text
+    if protocol != "openai" or after < 3:  # what has begun to pass untouched stays untouched
+        assert UPSTREAM_KEY not in text
 
 
 async def test_a_listed_error_names_no_address_and_no_path(tmp_path):  # reliability S22
