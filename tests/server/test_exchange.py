@@ -91,6 +91,18 @@ async def test_chat_client_passes_through_to_a_chat_upstream(tmp_path):
     assert "x-reasoning-included" not in headers
 
 
+async def test_usage_nobody_asked_for_stays_unknown(tmp_path):  # pitfall 12: a Chat client's own bytes are left alone
+    pieces = [piece for piece in chat_stream() if b'"usage"' not in piece]
+    async with Upstream(streams(pieces)) as up, hub(tmp_path, [channel("a", up.url)]) as h:
+        payload = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+        await h.ask("/v1/chat/completions", payload)
+        record = await h.finished()
+    assert "stream_options" not in up.calls[0].json
+    assert (record.status, record.served_model) == ("completed", "up-model")
+    assert (record.input_tokens, record.cached_tokens, record.output_tokens, record.cost_usd) == (None,) * 4
+    assert record.usage_estimated is False
+
+
 async def test_compaction_by_path_and_by_trigger(tmp_path):  # pitfalls 130, 131
     async with Upstream(answers(200, chat_answer("a summary"))) as up, hub(tmp_path, [channel("a", up.url)]) as h:
         message = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "long talk"}]}
