@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from axonhub_cli.errors import ConfigError
-from axonhub_cli.protocols import anthropic_messages, openai_chat, openai_responses
+from axonhub_cli.protocols import anthropic_messages, gemini, openai_chat, openai_responses
 from axonhub_cli.protocols.base import Codec
 
-_CODECS: tuple[Codec, ...] = (openai_responses.CODEC, openai_chat.CODEC, anthropic_messages.CODEC)
+_CODECS: tuple[Codec, ...] = (openai_responses.CODEC, openai_chat.CODEC, anthropic_messages.CODEC, gemini.CODEC)
 
 PROTOCOLS: Mapping[str, Codec] = {codec.name: codec for codec in _CODECS}
 

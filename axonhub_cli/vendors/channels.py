@@ -25,6 +25,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "auth": ("x-api-key", "bearer"),
     "thinking_style": ("auto", "adaptive", "budget", "enabled", "none"),
     "mid_system": ("auto", "always", "never"),
+    "thinking_config": ("auto", "level", "budget", "none"),
 }
 _PROTOCOLS = (RESPONSES, CHAT, MESSAGES)
 _TRUE = ("true", "yes", "on", "1")

@@ -48,6 +48,14 @@ class Quirks(Struct, frozen=True):
     mid_system: str = "auto"  # system messages amid the conversation: auto (by the Claude model), always, never
     betas: tuple[str, ...] = ("*",)  # beginnings of the anthropic-beta flags it takes; * is all (pitfall 82)
 
+    # Gemini; also max_output_tokens, efforts, response_format, fields, body, hosted_tools, forced_tool_choice, vision,
+    # tool_images, audio and files
+    thinking_config: str = "auto"  # how effort is said: auto (by the Gemini model), level, budget, none
+    signature_sentinel: bool = True  # takes the documented stand-in for a missing thought signature (pitfall 89)
+    call_ids: bool = True  # takes ids on calls and their responses (pitfall 91)
+    user_last: bool = False  # refuses a conversation that ends with the model (pitfall 94)
+    mixed_tools: bool = False  # takes hosted tools beside functions
+
 
 class Fact(Struct, frozen=True):
     """One departure: which field of `Quirks` has which `value`, when that was last true, and who says so

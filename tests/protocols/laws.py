@@ -30,6 +30,7 @@ NATIVE = Quirks(custom_tools=True, audio=True, hosted_tools=("web_search", "imag
 TERMINALS = {
     "openai_responses": re.compile(rb'"type":\s*"response\.(completed|failed|incomplete)"'),
     "openai_chat": re.compile(rb'"finish_reason":\s*"|^data: \{"error":', re.MULTILINE),
+    "gemini": re.compile(rb'"finishReason":|^data: \{"error":', re.MULTILINE),
     "anthropic_messages": re.compile(rb"^event: (message_stop|error)$", re.MULTILINE),
 }
 

@@ -81,6 +81,7 @@ def test_grammar(stream: Fixture) -> None:
 @clients
 def test_grammar_of_the_official_types(stream: Fixture, client: Codec) -> None:  # pitfall 61
     from anthropic.types import Message, RawMessageStreamEvent
+    from google.genai.types import GenerateContentResponse
     from openai.types.chat import ChatCompletion, ChatCompletionChunk
     from openai.types.responses import Response, ResponseStreamEvent
     from pydantic import TypeAdapter
@@ -89,6 +90,7 @@ def test_grammar_of_the_official_types(stream: Fixture, client: Codec) -> None: 
         "openai_chat": (ChatCompletionChunk, ChatCompletion),
         "openai_responses": (ResponseStreamEvent, Response),
         "anthropic_messages": (RawMessageStreamEvent, Message),
+        "gemini": (GenerateContentResponse, GenerateContentResponse),
     }
     event_type, answer_type = map(TypeAdapter, types[client.name])
     if client.name == "openai_chat" and any(isinstance(tool, CustomTool) for tool in stream.request().tools):
@@ -190,6 +192,7 @@ NO_MEANING = {"type", "id", "status", "execution", "defer_loading", "role", "str
 NATIVE_JSON = {"parameters", "schema"}  # taken whole or not at all
 NO_ARGUMENTS = {"type": "object", "properties": {}}  # of a tool; what is said of one without a schema
 NOTHING = (None, "", "{}", False, {}, {"type": "object"}, NO_ARGUMENTS)
+IN_THE_PATH = {"gemini": ({"model"}, {"stream"})}  # what such a wire says beside the body
 DEFAULTS = ((("n",), 1), (("tool_choice",), "auto"))
 
 
@@ -226,6 +229,8 @@ def test_loss(request_: Fixture, target: Codec) -> None:
     silent = []
     for path, gone, less in without_each(payload):
         if NO_MEANING.intersection(path) or gone in NOTHING or (path, gone) in DEFAULTS:
+            continue
+        if set(path) in IN_THE_PATH.get(target.name, ()):
             continue
         try:
             encoded = target.encode_request(codec.decode_request(less), NATIVE)

@@ -1,0 +1,30 @@
+"""Where a Gemini upstream is asked, and how it is shown the key: never in the address, which ends up in logs.
+
+https://ai.google.dev/api/generate-content
+"""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+from axonhub_cli.protocols.base import Call, Operation
+
+ROOT = "/v1beta/"
+
+
+def call(operation: Operation, model: str, key: str, stream: bool) -> Call:
+    """See `base.Codec.call`. A summary of the conversation is an ordinary answer here."""
+    stream = stream and operation is not Operation.COUNT_TOKENS
+    if operation is Operation.COUNT_TOKENS:
+        method = "countTokens"
+    else:
+        method = "streamGenerateContent?alt=sse" if stream else "generateContent"
+    headers = {"accept": "text/event-stream" if stream else "application/json"}
+    if key:
+        headers["x-goog-api-key"] = key
+    return Call(f"{ROOT}{quote(resource(model), safe='/@-._~')}:{method}", headers)
+
+
+def resource(model: str) -> str:
+    """`models/NAME`; tuned models and those of publishers come with their own collection."""
+    return model if "/" in model else f"models/{model}"

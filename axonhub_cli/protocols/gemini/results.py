@@ -1,0 +1,121 @@
+"""What tools returned, as functionResponse parts.
+
+https://ai.google.dev/gemini-api/docs/function-calling; pitfalls 8-11, 91, 93, 113.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from axonhub_cli.llm.content import HostedTool, ImagePart, Part, TextPart, ToolCallPart, ToolResultPart
+from axonhub_cli.llm.request import Message
+from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.gemini.losses import Losses
+from axonhub_cli.protocols.gemini.parts import Written, encode_part
+from axonhub_cli.protocols.tools import declared_name, flat_name
+from axonhub_cli.vendors import Quirks
+
+NO_RESULT = "[no result: the call was interrupted]"
+SHOWN_BELOW = "[shown below]"
+
+
+def pair_results(messages: Iterable[Message], losses: Losses) -> dict[int, ToolResultPart]:
+    """The result of each call, by the call's ordinal: the last one for it, which must come after it (pitfalls 8, 9)."""
+    latest: dict[str, int] = {}
+    found: dict[int, ToolResultPart] = {}
+    count = 0
+    for message in messages:
+        for part in message.parts:
+            if isinstance(part, ToolCallPart):
+                latest[part.call_id] = count
+                count += 1
+            elif isinstance(part, ToolResultPart):
+                ordinal = latest.get(part.call_id)
+                if ordinal is None:
+                    losses.add("messages.tool_result", f"no call has the id {part.call_id!r}")
+                    continue
+                if ordinal in found:
+                    losses.add("messages.tool_result", f"a later result for {part.call_id!r} replaces it")
+                found[ordinal] = part
+    return found
+
+
+def encode_result(
+    call_id: str, name: str, result: ToolResultPart | None, quirks: Quirks, losses: Losses
+) -> tuple[JSON, list[JSON]]:
+    """The part that answers a call, and media to show after all of them where they cannot be inside (pitfall 93)."""
+    inside: list[JSON] = []
+    shown: list[JSON] = []
+    if result is None:
+        losses.add("messages.tool_call", f"no result for {call_id!r}; a note stands in for it")
+        response: JSON = {"error": NO_RESULT}
+    else:
+        if result.name is not None:
+            losses.add("messages.name", "the call says which function it was")
+        text, media = _content(result, quirks, losses)
+        if media and quirks.tool_images:
+            inside = media
+        else:
+            shown = media
+            text = "\n".join(filter(None, (text, SHOWN_BELOW if media else "")))
+        response = {"error" if result.failed else "output": text} if text or not inside else {}
+    written: JSON = {"name": name, "response": response}
+    if quirks.call_ids:
+        written = {"id": call_id, **written}
+    if inside:
+        written["parts"] = inside
+    return {"functionResponse": written}, shown
+
+
+def _content(result: ToolResultPart, quirks: Quirks, losses: Losses) -> tuple[str, list[JSON]]:
+    texts: list[str] = []
+    media: list[JSON] = []
+    for piece in _opened(result.content):
+        encoded: Written = encode_part(piece, quirks, losses)
+        if encoded is None:
+            continue
+        if "text" in encoded:
+            texts.append(encoded["text"])
+        else:
+            media.append(encoded)
+    if result.tools:  # what a tool search found can be called under these names from now on (pitfall 108)
+        names = [flat_name(*declared_name(tool)) for tool in result.tools if not isinstance(tool, HostedTool)]
+        texts.append(msgspec.json.encode({"tools": names}).decode())
+    return "\n".join(texts), media
+
+
+def _opened(parts: Iterable[Part]) -> Iterable[Part]:
+    """A text that is really a list of content items is taken apart, where there are images among them (pitfall 113)."""
+    for part in parts:
+        if isinstance(part, TextPart) and (inner := _items(part.text)):
+            yield from inner
+        else:
+            yield part
+
+
+def _items(text: str) -> list[Part]:
+    if not text.lstrip().startswith("[") or "image" not in text:
+        return []
+    try:
+        items = msgspec.json.decode(text)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return []
+    if not isinstance(items, list) or not all(isinstance(item, dict) and "type" in item for item in items):
+        return []
+    parts = [_item(item) for item in items]
+    return parts if any(isinstance(part, ImagePart) for part in parts) else []
+
+
+def _item(item: dict[str, Any]) -> Part:
+    url = item.get("image_url")
+    if isinstance(url, dict):
+        url = url.get("url")
+    if isinstance(url, str):
+        return ImagePart(url)
+    if item["type"] == "image" and isinstance(item.get("data"), str):  # MCP
+        return ImagePart(f"data:{item.get('mimeType') or 'image/png'};base64,{item['data']}")
+    text = item.get("text")
+    return TextPart(text if isinstance(text, str) else msgspec.json.encode(item).decode())

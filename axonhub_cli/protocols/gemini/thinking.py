@@ -1,0 +1,84 @@
+"""How much a model shall think, as a level or as a number of tokens (pitfalls 16, 17).
+
+https://ai.google.dev/gemini-api/docs/thinking
+"""
+
+from __future__ import annotations
+
+from axonhub_cli.llm.request import Reasoning, Request
+from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.gemini.losses import Losses
+from axonhub_cli.protocols.gemini.models import least_budget, thinking_style
+from axonhub_cli.vendors import Quirks
+
+OFF = "none"
+_LEVELS = ("minimal", "low", "medium", "high", "xhigh", "max", "ultra")
+_KNOWN = ("minimal", "low", "medium", "high")  # what Gemini has a word for
+# Google's own table for OpenAI's words: https://ai.google.dev/gemini-api/docs/openai#thinking
+_BUDGETS = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
+
+
+def encode_thinking(request: Request, quirks: Quirks, losses: Losses) -> JSON:
+    """`thinkingConfig`, empty where the client said nothing. Thoughts are shown only where it wants to read them."""
+    reasoning = request.reasoning
+    if reasoning is None:
+        return {}
+    style = thinking_style(request.model, quirks)
+    if style == "none":
+        losses.add("reasoning", "this upstream has no switch for reasoning")
+        return {}
+    fields: JSON = {}
+    if style == "level" and reasoning.effort is not None:
+        fields = _level(reasoning, quirks, losses)
+    elif reasoning.effort is not None or reasoning.budget is not None:
+        fields = _budget(reasoning, request.model, losses)
+    if reasoning.summary is not None and reasoning.summary != OFF:
+        fields["includeThoughts"] = True
+        if reasoning.summary != "auto":
+            losses.add("reasoning.summary", f"{reasoning.summary!r}: Gemini has one kind of summary")
+    return fields
+
+
+def _level(reasoning: Reasoning, quirks: Quirks, losses: Losses) -> JSON:
+    effort = reasoning.effort or ""
+    if reasoning.budget is not None:
+        losses.add("reasoning.budget", "this model takes an effort or a number of tokens, not both")
+    legal = [level for level in _KNOWN if level in quirks.efforts]
+    if effort == OFF:
+        effort = "minimal"  # it cannot be switched off
+        losses.add("reasoning.effort", f"this model always thinks; {_clamp(effort, legal)!r} is the least")
+    elif effort not in _LEVELS:
+        losses.add("reasoning.effort", f"{effort!r} is unknown to this upstream")
+        return {}
+    level = _clamp(effort, legal)
+    if level is None:
+        losses.add("reasoning.effort", "this upstream has no levels")
+        return {}
+    if level != effort:
+        losses.add("reasoning.effort", f"{effort!r} was sent as {level!r}")
+    return {"thinkingLevel": level.upper()}
+
+
+def _clamp(effort: str, legal: list[str]) -> str | None:
+    """The nearest legal level that is not below, else the highest."""
+    above = [level for level in legal if _LEVELS.index(level) >= _LEVELS.index(effort)]
+    return above[0] if above else (legal[-1] if legal else None)
+
+
+def _budget(reasoning: Reasoning, model: str, losses: Losses) -> JSON:
+    effort, budget = reasoning.effort, reasoning.budget
+    if budget is not None:
+        if effort is not None:
+            losses.add("reasoning.effort", "the number of tokens stands for it")
+        return {"thinkingBudget": budget}
+    if effort == OFF:
+        least = least_budget(model)
+        if least:
+            losses.add("reasoning.effort", f"this model always thinks; {least} tokens are the least")
+        return {"thinkingBudget": least}
+    if effort not in _LEVELS:
+        losses.add("reasoning.effort", f"{effort!r} is unknown to this upstream")
+        return {}
+    if effort not in _BUDGETS:
+        losses.add("reasoning.effort", f"{effort!r} was sent as 'high'")
+    return {"thinkingBudget": _BUDGETS.get(effort or "", _BUDGETS["high"])}
