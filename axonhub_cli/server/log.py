@@ -69,7 +69,7 @@ def request_line(record: RequestRecord, last: AttemptRecord | None) -> str:
     if record.ttft_ms is not None:
         words.append(f"ttft {record.ttft_ms} ms")
     if record.duration_ms is not None:
-        words.append(f"{record.duration_ms / 1000:.1f} s" if record.duration_ms >= 1000 else f"{record.duration_ms} ms")
+        words.append(f"{record.duration_ms / 1000:.1f} s")
     if record.input_tokens is not None:
         cached = f" (cached {record.cached_tokens})" if record.cached_tokens is not None else ""
         words.append(f"in {record.input_tokens}{cached}")

@@ -1,6 +1,7 @@
 """Requests that go well, end to end over real sockets."""
 
 import json
+import re
 
 import pytest
 
@@ -183,12 +184,16 @@ async def test_probes_are_answered_at_once(tmp_path):  # pitfall 159, reliabilit
             assert (await response.json())["status"] == "ok"
 
 
-async def test_the_demo_channel_needs_no_configuration(tmp_path):
+async def test_the_demo_channel_needs_no_configuration(tmp_path, caplog):
+    caplog.set_level("INFO", "axonhub")
     assert "demo" in CHANNEL_TYPES
     async with hub(tmp_path, demo=True) as h:
         status, _, text = await h.ask(payload={"model": "anything", "input": "hello", "stream": True})
         assert (status, kinds(text)[-1]) == (200, "response.completed")
         assert (await h.finished()).channel == "demo"
+    line = next(record.getMessage() for record in caplog.records if "POST" in record.getMessage())
+    form = r"POST /v1/responses anything → demo POST /chat/completions anything 200 "
+    assert re.fullmatch(form + r"ttft \d+ ms \d+\.\d s in \d+ \(cached \d+\) out \d+", line)
 
 
 async def test_metrics_count_what_happened_and_name_nothing(tmp_path):
