@@ -30,6 +30,7 @@ _LIMIT = 16 * 1024 * 1024  # bytes of one state
 _ITEMS = ("compaction", "context_compaction")
 
 Losses = Counter[tuple[str, str]]
+_STATEFUL = frozenset({ReasoningPart, ToolCallPart, CompactionPart})
 Stateful = TypeVar("Stateful", ReasoningPart, ToolCallPart, CompactionPart)
 
 
@@ -172,7 +173,7 @@ class _Opener:
 
     def message(self, message: Message) -> Message:
         """The same object where nothing changed."""
-        if not any(isinstance(part, (ReasoningPart, CompactionPart, ToolCallPart)) for part in message.parts):
+        if _STATEFUL.isdisjoint(map(type, message.parts)):
             return message
         opened = [self._part(part) for part in message.parts]
         if all(a is b for a, b in zip(opened, message.parts, strict=True)):

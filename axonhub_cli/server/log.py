@@ -144,3 +144,7 @@ class _PrivateFile(RotatingFileHandler):
     def _open(self) -> TextIO:  # type: ignore[override]
         descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         return os.fdopen(descriptor, "a", encoding="utf-8", errors="replace")
+
+    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - the library's name
+        """Once the file is full; the library would format the line again and ask for more than its size."""
+        return self.stream is not None and os.fstat(self.stream.fileno()).st_size >= self.maxBytes

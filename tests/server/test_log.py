@@ -1,6 +1,9 @@
-"""The one line of a request."""
+"""The one line of a request, and the file it goes to."""
+
+import io
 
 from axonhub_cli.entities import AttemptRecord, RequestRecord, RequestStatus
+from axonhub_cli.server import log
 from axonhub_cli.server.log import Rarely, request_line, visible
 from axonhub_cli.server.reloader import Reloader
 
@@ -82,3 +85,18 @@ def test_f23_a_broken_configuration_leaves_the_last_good_one(caplog):
     assert list(reloader.current().snapshot.channels) == ["a"]
     source.value, source.number = Snapshot(3), 3
     assert reloader.current().snapshot.revision == 3
+
+
+def test_a_full_file_is_put_aside_and_none_is_readable_by_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(log, "_MAX_FILE", 1000)
+    monkeypatch.setattr(log.LOGGER, "handlers", [])
+    monkeypatch.setattr(log.LOGGER, "propagate", False)
+    log.setup("info", "text", tmp_path, io.StringIO())
+    for number in range(60):
+        log.LOGGER.info("line %03d %s", number, "x" * 40)
+    files = sorted(tmp_path.iterdir())
+    assert [file.name for file in files] == ["axonhub.log", *(f"axonhub.log.{n}" for n in (1, 2, 3))]
+    assert all(file.stat().st_mode & 0o777 == 0o600 and 0 < file.stat().st_size < 1200 for file in files)
+    text = "".join(file.read_text() for file in reversed(files))
+    kept = [int(line.split("line ")[1][:3]) for line in text.splitlines()]
+    assert kept == list(range(kept[0], 60))

@@ -28,6 +28,7 @@ from axonhub_cli.protocols.tools import SEARCH_NAME, SHELL_NAME, flat_name
 from axonhub_cli.vendors import Quirks
 
 NAME = "openai_chat"
+_DECLARATIONS = frozenset({ToolsPart})
 NO_RESULT = "[no result: the call was interrupted]"
 
 
@@ -91,7 +92,7 @@ class _Writer:
             case Role.TOOL:
                 self._answered = self._answered or bool(self._calls)
             case Role.SYSTEM | Role.DEVELOPER | Role.USER:
-                if message.parts and all(isinstance(part, ToolsPart) for part in message.parts):
+                if message.parts and _DECLARATIONS.issuperset(map(type, message.parts)):
                     return
                 self.close()
                 self._other(message)
