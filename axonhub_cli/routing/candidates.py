@@ -27,12 +27,15 @@ class Candidate(Struct, frozen=True):
 
 class Candidates(Struct, frozen=True):
     """`chosen` in the order to try; `rejected` as (channel name, reason). `bound` tells that the trace's
-    binding was honoured. `retry_after` is when the first channel that only rests is free again, in seconds."""
+    binding was honoured. `retry_after` is when the first channel that only rests is free again, in seconds;
+    `resting` names those channels, `cause` is what all their rests come from."""
 
     chosen: tuple[Candidate, ...] = ()
     rejected: tuple[tuple[str, str], ...] = ()
     bound: bool = False
     retry_after: float | None = None
+    resting: tuple[str, ...] = ()
+    cause: ErrorKind | None = None
 
 
 class _Option(Struct, frozen=True):
@@ -60,7 +63,7 @@ def candidates(
     """
     options: list[_Option] = []
     rejected: list[tuple[str, str]] = []
-    waits: list[float] = []
+    rests: dict[str, Rest] = {}
     for channel in snapshot.channels.values():
         refusal = _refusal(channel, resolution, profile)
         if refusal:
@@ -68,7 +71,7 @@ def candidates(
             continue
         option = _option(channel, resolution, binding, health=health, now=now, seed=seed)
         if isinstance(option, Rest):
-            waits.append(option.seconds)
+            rests[channel.name] = option
             rejected.append((channel.name, f"rests for {math.ceil(option.seconds)} s: {option.reason}"))
         else:
             options.append(option)
@@ -77,7 +80,9 @@ def candidates(
         tuple(option.candidate for option in options),
         tuple(rejected),
         any(option.bound for option in options),
-        min(waits, default=None),
+        min((rest.seconds for rest in rests.values()), default=None),
+        tuple(rests),
+        _common_cause(rests.values()),
     )
 
 
@@ -88,13 +93,18 @@ def unavailable(found: Candidates, resolution: Resolution, model: str) -> APIErr
     why = "; ".join(f"{name}: {reason}" for name, reason in found.rejected) or "no channel is configured"
     if found.retry_after is None:
         mapped = "" if resolution.model == model else f" (mapped to {resolution.model})"
-        message = f"No channel serves the model {model}{mapped}. {_sentence(why)}"
+        message = f"No channel serves the model {model}{mapped}: {_ended(why)}"
         return APIError(ErrorKind.NOT_FOUND, message, 404, code="model_not_found", param="model")
     seconds = max(1, math.ceil(found.retry_after))
     if seconds <= MAX_RETRY_AFTER_S:
-        message = f"Every channel for {resolution.model} rests. {_sentence(why)} Please try again in {seconds}s."
+        message = f"Every channel for {resolution.model} rests: {_ended(why)} Please try again in {seconds}s."
         return APIError(ErrorKind.RATE_LIMIT, message, 429, code="rate_limit_exceeded", retry_after=seconds)
-    message = f"No channel for {resolution.model} is free soon. {_sentence(why)} `axonhub channel enable` ends a rest."
+    enable = f"`axonhub channel enable {found.resting[0] if found.resting else 'NAME'}`"
+    message = f"No channel for {resolution.model} is free soon: {_ended(why)} {enable} ends a rest."
+    if found.cause is ErrorKind.AUTHENTICATION:
+        return APIError(ErrorKind.BAD_GATEWAY, message, 502, code="upstream_auth")
+    if found.cause is ErrorKind.QUOTA:
+        return APIError(ErrorKind.QUOTA, message, 429, code="insufficient_quota")
     return APIError(
         ErrorKind.OVERLOADED, message, 503, code="server_is_overloaded", retry_after=float(MAX_RETRY_AFTER_S)
     )
@@ -173,6 +183,14 @@ def _reason(channel: Channel, resolution: Resolution, bound: bool, rest: Rest | 
     return "; ".join(words)
 
 
+def _common_cause(rests: Iterable[Rest]) -> ErrorKind | None:
+    causes = {rest.cause for rest in rests}
+    return causes.pop() if len(causes) == 1 else None
+
+
 def _sentence(words: str) -> str:
-    text = words[:1].upper() + words[1:]
-    return text if text.endswith((".", "!", "?")) else f"{text}."
+    return _ended(words[:1].upper() + words[1:])
+
+
+def _ended(words: str) -> str:
+    return words if words.endswith((".", "!", "?")) else f"{words}."

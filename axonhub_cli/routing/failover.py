@@ -70,8 +70,8 @@ class AttemptState(Struct, frozen=True):
 
 class Decision(Struct, frozen=True):
     """`delay` and rests are in seconds; 0 means none. `rest_key_s` belongs to this key, for this model only
-    when `rest_model_only`; `rest_channel_s` to the channel for this model. `penalize`: the failure counts
-    against the channel (`Health.fault`)."""
+    when `rest_model_only`; `rest_channel_s` to the channel for this model; `cause` is what the rest comes from.
+    `penalize`: the failure counts against the channel (`Health.fault`)."""
 
     action: Action
     delay: float = 0.0
@@ -79,6 +79,7 @@ class Decision(Struct, frozen=True):
     rest_channel_s: float = 0.0
     rest_model_only: bool = False
     penalize: bool = False
+    cause: ErrorKind | None = None
 
 
 class _Class(Struct, frozen=True):
@@ -208,10 +209,10 @@ def _rests(error: APIError, row: _Class, state: AttemptState) -> Decision:
         return Decision(Action.STOP)
     match error.kind:
         case ErrorKind.AUTHENTICATION | ErrorKind.PERMISSION if error.status != 451:
-            return Decision(Action.STOP, rest_key_s=KEY_REST_S)
+            return Decision(Action.STOP, rest_key_s=KEY_REST_S, cause=ErrorKind.AUTHENTICATION)
         case ErrorKind.QUOTA:
             seconds = error.retry_after or QUOTA_REST_S
-            return Decision(Action.STOP, rest_key_s=min(max(seconds, 1.0), QUOTA_REST_MAX_S))
+            return Decision(Action.STOP, rest_key_s=min(max(seconds, 1.0), QUOTA_REST_MAX_S), cause=error.kind)
         case ErrorKind.RATE_LIMIT:
             return Decision(Action.STOP, rest_key_s=_rate_rest(error, state), rest_model_only=True)
         case ErrorKind.NOT_FOUND if _is_model(error):

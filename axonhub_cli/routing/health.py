@@ -12,6 +12,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from axonhub_cli.entities import Channel
+from axonhub_cli.llm.errors import ErrorKind
 from axonhub_cli.routing.failover import Decision
 
 FAULT_REST_S = 5.0
@@ -24,15 +25,17 @@ _Scope = tuple[str, int, str | None, str | None]  # channel id, its updated_at, 
 
 
 class Rest(Struct, frozen=True):
-    """`seconds` are left."""
+    """`seconds` are left. `cause` tells a refusal that somebody must mend from a failure that passes."""
 
     seconds: float
     reason: str
+    cause: ErrorKind | None = None
 
 
 class _Resting(Struct, frozen=True):
     until: float
     reason: str
+    cause: ErrorKind | None = None
 
 
 class Health:
@@ -49,18 +52,27 @@ class Health:
         """Does what `failover.decide` said of a failed attempt. `reason` is shown to people."""
         narrow = model if decision.rest_model_only else None
         if decision.rest_key_s:
-            self.rest_key(channel, key_id, decision.rest_key_s, model=narrow, now=now, reason=reason)
+            seconds, cause = decision.rest_key_s, decision.cause
+            self.rest_key(channel, key_id, seconds, model=narrow, now=now, reason=reason, cause=cause)
         if decision.rest_channel_s:
             self.rest_channel(channel, decision.rest_channel_s, model=narrow, now=now, reason=reason)
         if decision.penalize:
             self.fault(channel, now, reason)
 
     def rest_key(
-        self, channel: Channel, key_id: str | None, seconds: float, *, model: str | None = None, now: float, reason: str
+        self,
+        channel: Channel,
+        key_id: str | None,
+        seconds: float,
+        *,
+        model: str | None = None,
+        now: float,
+        reason: str,
+        cause: ErrorKind | None = None,
     ) -> None:
         """The key rests, for `model` or for any. Rests for one model in a row are counted as strikes."""
         scope = _scope(channel, key_id or "", model)
-        self._rest(scope, seconds, now, reason)
+        self._rest(scope, seconds, now, reason, cause)
         if model is not None:
             self._strikes[scope] = self._strikes.get(scope, 0) + 1
 
@@ -102,10 +114,10 @@ class Health:
         """The longest rest the key takes now, for this model or for all."""
         return self._longest((_scope(channel, key_id or "", None), _scope(channel, key_id or "", model)), now)
 
-    def _rest(self, scope: _Scope, seconds: float, now: float, reason: str) -> None:
+    def _rest(self, scope: _Scope, seconds: float, now: float, reason: str, cause: ErrorKind | None = None) -> None:
         if len(self._rests) >= _MAX_ENTRIES:
             self._forget(now)
-        self._rests[scope] = _Resting(now + seconds, reason)
+        self._rests[scope] = _Resting(now + seconds, reason, cause)
 
     def _forget(self, now: float) -> None:
         # Model names come from clients: without a bound they could fill the memory.
@@ -120,7 +132,7 @@ class Health:
         if not resting:
             return None
         longest = max(resting, key=lambda rest: rest.until)
-        return Rest(longest.until - now, longest.reason)
+        return Rest(longest.until - now, longest.reason, longest.cause)
 
 
 def _scope(channel: Channel, key_id: str | None, model: str | None) -> _Scope:

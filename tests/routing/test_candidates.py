@@ -3,11 +3,13 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import pytest
 from msgspec.structs import replace
 
 from axonhub_cli.entities import Binding, Channel, Profile, Snapshot, UpstreamKey
-from axonhub_cli.llm.errors import ErrorKind
+from axonhub_cli.llm.errors import APIError, ErrorKind
 from axonhub_cli.routing.candidates import Candidates, candidates, unavailable
+from axonhub_cli.routing.failover import AttemptState, decide
 from axonhub_cli.routing.health import Health
 from axonhub_cli.routing.profiles import Resolution
 
@@ -149,8 +151,30 @@ def test_what_a_client_is_told_when_there_is_nobody() -> None:
     health.rest_key(only, None, 600, now=0, reason="401")
     late = unavailable(find(only, health=health), Resolution("m"), "m")
     assert (late.status, late.code, late.retry_after) == (503, "server_is_overloaded", 60)
+    assert "No channel for m is free soon: a: rests for 600 s: 401. `axonhub channel enable a` ends" in late.message
     denied = unavailable(find(only), Resolution("m", denied=True, reason="profile work has no rule"), "m")
     assert (denied.status, denied.message) == (404, "Profile work has no rule.")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code"),
+    [
+        (APIError(ErrorKind.AUTHENTICATION, "bad key", 401, upstream=True), 502, "upstream_auth"),
+        (APIError(ErrorKind.PERMISSION, "not for you", 403, upstream=True), 502, "upstream_auth"),
+        (APIError(ErrorKind.QUOTA, "no money left", 402, upstream=True), 429, "insufficient_quota"),
+    ],
+)
+def test_while_a_refused_key_rests_clients_are_told_what_the_refusal_told_them(error, status, code) -> None:
+    # "At capacity", which Codex makes of a 503, would hide that the person must do something.
+    health, only = Health(), channel("deepSeek")
+    health.learn(decide(error, AttemptState()), only, None, "m", now=0, reason=error.message)
+    told = unavailable(find(only, health=health), Resolution("m"), "m")
+    assert (told.status, told.code, told.retry_after) == (status, code, None)
+    assert f"deepSeek: rests for {'900' if status == 429 else '600'} s: {error.message}" in told.message
+    other = channel("other")
+    health.rest_key(other, None, 700, now=0, reason="503")
+    mixed = unavailable(find(only, other, health=health), Resolution("m"), "m")
+    assert (mixed.status, mixed.code) == (503, "server_is_overloaded")
 
 
 def test_a_vendor_is_the_last_resort_for_another_vendors_model() -> None:
