@@ -7,7 +7,7 @@ from enum import StrEnum
 from urllib.parse import unquote
 
 from aiohttp import web
-from aiohttp.http import HttpVersion11
+from aiohttp.http import HttpVersion10, HttpVersion11
 from msgspec import Struct
 
 from axonhub_cli import __version__, ids
@@ -60,6 +60,8 @@ async def handle(hub: Hub, request: web.BaseRequest) -> web.StreamResponse:
     like any other."""
     path = plain_path(request.path)
     codec = registry.codec(_CHAT if path.startswith("/v1/chat/") else _RESPONSES)
+    if refusal := _refused_version(request):
+        return _refused(codec, refusal, close=True)
     if refusal := auth.refused_origin(request.headers, request.raw_path, hub.hosts):
         return _refused(codec, refusal, close=True)
     route = find_route(request.method, path)
@@ -90,6 +92,16 @@ def find_route(method: str, path: str) -> Route | None:
         return route
     parent = path.split("/")[:3]
     return _ROUTES.get((method, "/".join([*parent, "*"]))) if path.count("/") >= len(parent) else None
+
+
+def _refused_version(request: web.BaseRequest) -> APIError | None:
+    """What the library lets through: versions that are not served, and a framing that HTTP/1.0 does not have
+    (RFC 9112, 6.1)."""
+    if request.version not in (HttpVersion10, HttpVersion11):
+        return APIError(ErrorKind.INVALID_REQUEST, "Only HTTP/1.1 is spoken here.", 505, code="bad_http")
+    if request.version == HttpVersion10 and "Transfer-Encoding" in request.headers:
+        return APIError(ErrorKind.INVALID_REQUEST, "The request is not valid HTTP.", 400, code="bad_http")
+    return None
 
 
 def _open_to(need: Need, peer: str | None) -> bool:
