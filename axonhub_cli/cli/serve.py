@@ -13,6 +13,7 @@ from axonhub_cli.cli.context import CliContext
 
 if TYPE_CHECKING:
     from axonhub_cli.cli.output import Output
+    from axonhub_cli.server.app import ServeOptions
 
 
 class LogLevel(StrEnum):
@@ -57,11 +58,34 @@ def serve(
         log_level=log_level.value if log_level else None,
         log_format=log_format.value,
     )
-    _banner(app, *options.address, demo=demo)
+    _check(app, options)
+    if is_loopback(options.address[0]) or app.store.keys.list():  # else the server refuses, and says why
+        _banner(app, *options.address, demo=demo)
     app.close()
     code = run_server(options)
     if code:
         raise typer.Exit(code)
+
+
+def _check(app: CliContext, options: ServeOptions) -> None:
+    """Raises AxonHubError where the server could not start, before anything is said of one."""
+    from axonhub_cli.errors import AxonHubError
+    from axonhub_cli.server.app import home_lock, listen
+
+    if not app.store.writable:
+        raise AxonHubError(
+            f"cannot write {app.home.database}: it or its folder is read-only",
+            "Check the owner and permissions, or choose another folder with AXONHUB_HOME.",
+        )
+    app.secret  # noqa: B018 - made or read now, while an error can still be the first line
+    try:
+        lock = home_lock(options)
+    except OSError as error:
+        raise AxonHubError(
+            f"cannot use the folder {app.home.data}: {error.strerror}", "Check its owner and permissions."
+        ) from error
+    lock.release()
+    listen(*options.address).close()
 
 
 def _banner(app: CliContext, host: str, port: int, *, demo: bool) -> None:

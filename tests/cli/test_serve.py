@@ -60,7 +60,7 @@ def test_without_anything_it_says_what_to_do(serve):
 
 def test_other_addresses_warn_and_need_a_key(serve, cli):
     refused = cli("serve", "--host", "0.0.0.0", "--port", "0", code=1)
-    assert "error: refusing to listen on 0.0.0.0" in refused.err
+    assert refused.err.startswith("error: refusing to listen on 0.0.0.0")
     cli("key", "create", "k")
     process = serve("--host", "0.0.0.0")
     wait(lambda: "serving on" in process.said())
@@ -74,7 +74,22 @@ def test_a_port_that_is_taken(serve, cli, tmp_path):
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
         assert answer.status == 200
     done = cli("--home", str(tmp_path / "other"), "serve", "--port", port, code=1)
-    assert f"port {port} on 127.0.0.1 is in use" in done.err
+    assert done.err.startswith(f"error: port {port} on 127.0.0.1 is in use")
+    assert cli("serve", "--port", "0", code=1).err.startswith("error: another axonhub serves this home already (pid ")
+
+
+def test_a_folder_nobody_may_write_to(cli, home):
+    cli("key", "create", "k")
+    (home / "server.lock").mkdir()  # stands for what permissions do to people who are not root
+    assert cli("serve", code=1).err == (
+        f"error: cannot use the folder {home}: Is a directory\nhint: Check its owner and permissions.\n"
+    )
+
+
+def test_a_secret_that_is_none(cli, home):
+    cli("key", "create", "k")
+    (home / "secret.key").write_text("x")
+    assert cli("serve", code=1).err.startswith(f"error: {home}/secret.key does not hold 32 bytes")
 
 
 @pytest.mark.parametrize("arguments", [("--port", "99999"), ("--workers", "0"), ("--log-level", "loud")])
