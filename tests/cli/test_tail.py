@@ -1,3 +1,4 @@
+import itertools
 import json
 import os
 import re
@@ -29,7 +30,7 @@ def store(home):
         yield opened
 
 
-def wait(condition, seconds=8, told=str):
+def wait(condition, seconds=30, told=str):
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < end, f"it did not happen: {told()}"
@@ -113,16 +114,19 @@ def test_lines_fit_and_align(width):
 
 
 class Screen:
-    """A program in tmux."""
+    """A program in a tmux of its own: a server that is being killed would still take the next test's window."""
+
+    numbers = itertools.count()
 
     def __init__(self, name, width, height=16):
         self.name = name
+        self._server = f"axonhub-{os.getpid()}-{next(self.numbers)}"
         environment = [f"-e{key}={os.environ[key]}" for key in ("AXONHUB_HOME", "TZ")]
         command = f"{shlex.quote(str(AXONHUB))} traces tail; echo ended $?; sleep 60"
         self._tmux("new-session", "-d", "-s", name, "-x", str(width), "-y", str(height), *environment, command)
 
     def _tmux(self, *arguments):
-        command = ["tmux", "-L", f"axonhub-{os.getpid()}", "-f", "/dev/null", *arguments]
+        command = ["tmux", "-L", self._server, "-f", "/dev/null", *arguments]
         # Not inherited: pytest loads readline, which puts COLUMNS behind os.environ's back.
         return subprocess.run(command, capture_output=True, text=True, check=True, env=dict(os.environ)).stdout
 
@@ -165,8 +169,8 @@ def test_terminal(screen, store, width, finished):
     wait(lambda: any("12:26:41" in text for text in shown.lines()))
     started = now_ms()
     store.traces.save([record(2, **RUNNING | {"started_at": started})])
-    spinner = wait(lambda: [text for text in shown.lines() if text.startswith(tuple("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"))])
-    assert re.fullmatch(r". +\d.*s gpt-5 → deepseek-chat.*", spinner[0])
+    spinner = re.compile(r"[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] +\d.*s gpt-5 → deepseek-chat.*")
+    wait(lambda: any(map(spinner.fullmatch, shown.lines())), told=shown.lines)
     assert max(map(len, shown.lines())) <= width
     store.traces.save([record(2)])
     wait(lambda: any(text.startswith("12:26:42 ok") for text in shown.lines()))
