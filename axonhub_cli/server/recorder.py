@@ -54,6 +54,7 @@ class Recorder:
         self._batch = _Batch()
         self._lock = threading.Condition()
         self._closing = False
+        self._idle = False  # the thread waits for a first row
         self._warning = Rarely()
         self._thread = threading.Thread(target=self._run, name="axonhub-recorder", daemon=True)
 
@@ -66,7 +67,7 @@ class Recorder:
         with self._lock:
             self._batch.requests[record.id] = record
             self._bound()
-            self._lock.notify()
+            self._wake()
 
     def finish(self, record: RequestRecord, attempts: Sequence[AttemptRecord], bodies: Sequence[Body]) -> None:
         """A request that is over, with its attempts, its prompt and its reply."""
@@ -82,13 +83,13 @@ class Recorder:
                 else:
                     self._drop("bodies")
             self._bound()
-            self._lock.notify()
+            self._wake()
 
     def binding(self, binding: Binding) -> None:
         """Where a trace sticks from now on."""
         with self._lock:
             self._batch.bindings[binding.api_key_id, binding.trace_id] = binding
-            self._lock.notify()
+            self._wake()
 
     def gauges(self) -> Mapping[str, int]:
         """What waits, for the metrics."""
@@ -104,6 +105,12 @@ class Recorder:
         if late := self._thread.is_alive():
             LOGGER.warning("%d trace rows could not be written before the end", self._batch.rows)
         return not late
+
+    def _wake(self) -> None:
+        """Only where the thread has something to do: each waking costs the loop a turn."""
+        if self._idle or self._batch.rows >= self._limits.batch_rows:
+            self._idle = False
+            self._lock.notify()
 
     def _bound(self) -> None:
         batch, limits = self._batch, self._limits
@@ -148,7 +155,9 @@ class Recorder:
             while not self._waiting():
                 if self._closing:
                     return None
+                self._idle = True
                 self._lock.wait()
+            self._idle = False
             deadline = time.monotonic() + self._limits.batch_s
             while not self._closing and self._batch.rows < self._limits.batch_rows:
                 left = deadline - time.monotonic()
