@@ -109,7 +109,8 @@ class GeminiStreamDecoder:
             if not self._started and self._blocked is None:
                 self._fail(error_inside(payload))
             else:
-                self._finish = self._finish or ("STOP" if not isinstance(payload, list) else None)
+                if self._blocked is None and not isinstance(payload, list):
+                    self._finish = self._finish or "STOP"
                 self._end()
         return self._drain()
 

@@ -13,7 +13,7 @@ from axonhub_cli.protocols.gemini.usage import UsageReader
 from axonhub_cli.protocols.gemini.wire import WireChunk, decode_lenient, decode_strict
 
 MAX_HELD = 16 * 1024 * 1024
-_EVERY = 16  # lines: how often the counts are read before the end (pitfall 180)
+_EVERY = 16  # reads: how often the counts are read before the end (pitfall 180)
 # A key inside a JSON string has a backslash before its quotes, so these match keys only.
 _OUTPUT = re.compile(
     rb'"text"\s*:\s*"[^"]|"(?:functionCall|inlineData|executableCode|codeExecutionResult|thoughtSignature)"\s*:'
@@ -27,7 +27,7 @@ class GeminiStreamWatcher:
         self.watch = Watch()
         self._held = b""
         self._usage = UsageReader()
-        self._lines = 0
+        self._reads = 0
 
     def feed(self, data: bytes) -> None:
         """See `base.StreamWatcher`."""
@@ -38,17 +38,13 @@ class GeminiStreamWatcher:
         lines, self._held = self._held + data[: end + 1], data[end + 1 :]
         if not self.watch.output and _OUTPUT.search(lines):
             self.watch.output = True
-        for line in lines.splitlines():
-            if line.startswith(b"data:"):
-                self._line(line[5:])
+        self._reads += 1
+        if self._reads % _EVERY == 1 or self.watch.finish or self.watch.model is None or _telling(lines):
+            for line in lines.splitlines():
+                if line.startswith(b"data:") and self.watch.error is None:
+                    self._line(line[5:])
 
     def _line(self, data: bytes) -> None:
-        watch = self.watch
-        self._lines += 1
-        counted = b'"usageMetadata"' in data and self._lines % _EVERY == 1
-        telling = b'"finishReason"' in data or b'"error"' in data or b'"blockReason"' in data or watch.finish
-        if watch.error is not None or not (watch.model is None or counted or telling):
-            return
         try:
             chunk = decode_strict(data)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -79,3 +75,7 @@ class GeminiStreamWatcher:
                 watch.finish = watch.finish or word
         if watch.finish and chunk.usageMetadata is not None and watch.usage is not None:
             watch.ended = True
+
+
+def _telling(lines: bytes) -> bool:
+    return b'"finishReason"' in lines or b'"error"' in lines or b'"blockReason"' in lines

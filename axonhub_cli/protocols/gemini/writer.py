@@ -58,7 +58,14 @@ class GeminiStreamEncoder:
 
     def encode(self, events: Iterable[StreamEvent]) -> bytes:
         """See `base.StreamEncoder`."""
-        return b"".join([self._event(event) for event in events])
+        return b"".join(
+            [
+                self._text_head + _encode(event.text) + self._tail
+                if self._plain and type(event) is PartDelta
+                else self._event(event)
+                for event in events
+            ]
+        )
 
     def keepalive(self) -> bytes:
         """See `base.StreamEncoder`."""
@@ -67,8 +74,6 @@ class GeminiStreamEncoder:
     def _event(self, event: StreamEvent) -> bytes:
         match event:
             case PartDelta():
-                if self._plain:
-                    return self._text_head + _encode(event.text) + self._tail
                 return self._delta(event)
             case PartStart(part=part):
                 self._part = part
