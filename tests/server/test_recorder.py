@@ -46,7 +46,7 @@ def test_rows_of_one_id_are_joined_and_all_are_written_at_the_end():
     assert (len(bodies), len(bindings)) == (1, 1)
 
 
-def test_d4_a_failing_store_loses_no_row():
+def test_d4_d5_a_failing_store_loses_no_row():
     sink = Sink(failures=2)
     recorder = Recorder(lambda: sink, FAST, Metrics())
     recorder.start()

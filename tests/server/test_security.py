@@ -91,7 +91,7 @@ async def test_s2_only_json_is_taken(tmp_path, media):
         assert status_of(await h.raw(raw(h.port, h.key, media=media))) == 415
 
 
-async def test_s4_every_wrong_key_gets_the_same_answer(tmp_path):
+async def test_s4_s11_s12_every_wrong_key_gets_the_same_answer(tmp_path):
     async with hub(tmp_path, demo=True) as h:
         key = h.store.keys.get("tester")
         wrong = ("", "ah-wrong", h.key[:-1], h.key + "x", "' OR 1=1 --", "é" * 40)
