@@ -115,7 +115,8 @@ class _Reader:
             data = read.text(blob, "data", where) or ""
             yield decode_blob(read.required(blob, "mimeType", where), data, read.text(blob, "displayName", where))
         elif fields.get("fileData") is not None:
-            yield decode_file(read.spelled(fields["fileData"], path + "fileData"))
+            part = decode_file(read.spelled(fields["fileData"], path + "fileData"))
+            yield replace(part, raw={**fields, **part.raw}) if isinstance(part, OpaquePart) else part
         elif signature and not read.rest(fields, _KNOWN):
             yield ReasoningPart(opaque=state(signature, THOUGHT if fields.get("thought") else EMPTY))
         elif kinds := [name for name in fields if name not in _KNOWN]:
