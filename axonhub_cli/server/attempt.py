@@ -13,8 +13,7 @@ from axonhub_cli.protocols.base import JSON, Watch
 from axonhub_cli.protocols.translator import Relay, Whole
 from axonhub_cli.routing.commit_gate import CommitGate
 from axonhub_cli.server import faults
-from axonhub_cli.server.asked import Asked
-from axonhub_cli.server.calls import Prepared
+from axonhub_cli.server.calls import Asked, Prepared
 from axonhub_cli.server.client import Beginning, Client
 from axonhub_cli.server.journal import Journal
 from axonhub_cli.server.limits import Limits

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from enum import StrEnum
+from typing import Any
 from urllib.parse import unquote
 
 from aiohttp import web
 from aiohttp.http import HttpVersion10, HttpVersion11
 from msgspec import Struct
 
-from axonhub_cli import __version__, ids
+from axonhub_cli import __version__, catalog, ids
 from axonhub_cli.entities import ApiKey
 from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.protocols import registry
 from axonhub_cli.protocols.base import Codec, Operation
+from axonhub_cli.routing import profiles
 from axonhub_cli.server import auth, body
-from axonhub_cli.server.answers import base_headers, error_response, json_of
-from axonhub_cli.server.asked import Asked
+from axonhub_cli.server.calls import Asked
+from axonhub_cli.server.client import base_headers, error_response, json_of
 from axonhub_cli.server.connection import SAFE_HEADERS
 from axonhub_cli.server.exchange import Exchange
 from axonhub_cli.server.hub import Hub
-from axonhub_cli.server.models import model_list, one_model
 from axonhub_cli.server.reloader import Live
 
 _RESPONSES, _CHAT = "openai_responses", "openai_chat"
@@ -159,16 +160,37 @@ def _lowered(request: web.BaseRequest) -> dict[str, str]:
 
 
 async def _models(_hub: Hub, request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
-    return json_of(model_list(caller.live, caller.key, codex="client_version" in request.query))
+    return json_of(_model_list(caller.live, caller.key, codex="client_version" in request.query))
 
 
 async def _model(_hub: Hub, _request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
     name = unquote(caller.path.removeprefix("/v1/models/"))
-    if (found := one_model(caller.live, caller.key, name)) is not None:
+    if (found := _one_model(caller.live, caller.key, name)) is not None:
         return json_of(found)
     message = f"There is no model {name[:256]!r}."
     error = APIError(ErrorKind.NOT_FOUND, message, 404, code="model_not_found", param="model")
     return _refused(registry.codec(_RESPONSES), error)
+
+
+def _model_list(live: Live, key: ApiKey | None, *, codex: bool) -> dict[str, Any]:
+    """What this key may ask for: as Codex's catalog, or as OpenAI's list."""
+    names = catalog.visible_models(live.snapshot, key)
+    if not codex:
+        return catalog.openai_list(names)
+    compiled = live.profile_of(key) if key else None
+
+    def target(name: str) -> str:
+        return profiles.resolve(compiled, name, live.snapshot.channels).model
+
+    return catalog.codex_catalog(names, target)
+
+
+def _one_model(live: Live, key: ApiKey | None, name: str) -> dict[str, Any] | None:
+    """One entry of OpenAI's list; None where the key may not ask for it."""
+    if name not in catalog.visible_models(live.snapshot, key):
+        return None
+    rows: list[dict[str, Any]] = catalog.openai_list([name])["data"]
+    return rows[0]
 
 
 async def _health(hub: Hub, _request: web.BaseRequest, _caller: Caller) -> web.StreamResponse:

@@ -7,22 +7,20 @@ from collections.abc import Sequence
 
 from aiohttp import web
 
-from axonhub_cli.entities import ApiKey, Binding, Body, RequestRecord, RequestStatus
+from axonhub_cli.entities import ApiKey, Binding, Body, RequestStatus
 from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.llm.events import StreamError
 from axonhub_cli.llm.response import Usage
 from axonhub_cli.routing import affinity, failover, profiles
 from axonhub_cli.routing.candidates import Candidates, candidates, unavailable
 from axonhub_cli.routing.failover import Action
-from axonhub_cli.server.answers import error_response, json_response, stream_headers
-from axonhub_cli.server.asked import Asked
+from axonhub_cli.routing.tries import Tries
 from axonhub_cli.server.attempt import Attempt
-from axonhub_cli.server.calls import Prepared, prepare, protocol_for
-from axonhub_cli.server.client import Beginning, Client
+from axonhub_cli.server.calls import Asked, Prepared, prepare, protocol_for
+from axonhub_cli.server.client import Beginning, Client, error_response, json_response, stream_headers
 from axonhub_cli.server.hub import Hub
-from axonhub_cli.server.journal import Journal, losses
+from axonhub_cli.server.journal import Journal, losses, new_record
 from axonhub_cli.server.reloader import Live
-from axonhub_cli.server.tries import Tries
 from axonhub_cli.server.watchdog import Watchdog
 
 _STOPPING = APIError(
@@ -41,7 +39,10 @@ class Exchange:
         self._hub, self._live, self._request, self._asked, self._key = hub, live, request, asked, key
         self._identity = affinity.identify(asked.headers, asked.payload, hub.config.server.trace)
         self._client = Client(request, asked.codec.name, hub.limits)
-        self._journal = Journal(self._record(record_id), hub.recorder, hub.metrics, clock=hub.clock, now_ms=hub.now_ms)
+        record = new_record(
+            record_id, asked, self._identity, key, path=request.path, server=hub.server, now_ms=hub.now_ms()
+        )
+        self._journal = Journal(record, hub.recorder, hub.metrics, clock=hub.clock, now_ms=hub.now_ms)
         self._headers = stream_headers(record_id, self._identity.trace_id)
         self._attempt: Attempt | None = None
         self._beginning = Beginning(asked, record_id.partition("_")[2], hub.now_ms() // 1000)
@@ -280,24 +281,3 @@ class Exchange:
         else:
             data = self._beginning.keepalive(translated=attempt is not None and attempt.translated)
         self._client.beat(data, self._headers)
-
-    def _record(self, record_id: str) -> RequestRecord:
-        asked, identity = self._asked, self._identity
-        return RequestRecord(
-            id=record_id,
-            started_at=self._hub.now_ms(),
-            client_protocol=asked.codec.name,
-            operation=asked.operation.value,
-            server=self._hub.server,
-            path=self._request.path,
-            trace_id=identity.trace_id,
-            trace_source=identity.source,
-            thread_id=identity.thread_id,
-            parent_thread_id=identity.parent_thread_id,
-            subagent=identity.subagent,
-            api_key_id=self._key.id,
-            key=self._key.name,
-            client=asked.headers.get("user-agent", "")[:200] or None,
-            client_model=asked.model,
-            stream=asked.stream,
-        )

@@ -8,15 +8,41 @@ from typing import Any
 from msgspec.structs import replace
 
 from axonhub_cli import ids
-from axonhub_cli.entities import AttemptRecord, Body, LossRecord, RequestRecord, RequestStatus
+from axonhub_cli.entities import ApiKey, AttemptRecord, Body, LossRecord, RequestRecord, RequestStatus
 from axonhub_cli.llm.errors import APIError
 from axonhub_cli.llm.response import Usage
 from axonhub_cli.protocols.base import Loss
+from axonhub_cli.routing.affinity import Identity
 from axonhub_cli.server import log
+from axonhub_cli.server.calls import Asked
 from axonhub_cli.server.metrics import Metrics
 from axonhub_cli.server.recorder import Recorder
 
 _MAX_ERROR = 2048
+
+
+def new_record(
+    record_id: str, asked: Asked, identity: Identity, key: ApiKey, *, path: str, server: str, now_ms: int
+) -> RequestRecord:
+    """What is known of a request before anything is done for it."""
+    return RequestRecord(
+        id=record_id,
+        started_at=now_ms,
+        client_protocol=asked.codec.name,
+        operation=asked.operation.value,
+        server=server,
+        path=path,
+        trace_id=identity.trace_id,
+        trace_source=identity.source,
+        thread_id=identity.thread_id,
+        parent_thread_id=identity.parent_thread_id,
+        subagent=identity.subagent,
+        api_key_id=key.id,
+        key=key.name,
+        client=asked.headers.get("user-agent", "")[:200] or None,
+        client_model=asked.model,
+        stream=asked.stream,
+    )
 
 
 class Journal:

@@ -1,4 +1,4 @@
-"""Where an exchange stands among the channels and keys it may try."""
+"""Where one request stands among the channels and keys it may try, and what it has learned to leave out."""
 
 from __future__ import annotations
 
