@@ -34,6 +34,7 @@ EXPECTED = {
     "moonshot-anthropic": ("https://api.moonshot.cn/anthropic", "MOONSHOT_API_KEY"),
     "zai-anthropic": ("https://api.z.ai/api/anthropic", "ZAI_API_KEY"),
     "minimax-anthropic": ("https://api.minimaxi.com/anthropic", "MINIMAX_API_KEY"),
+    "gemini": ("https://generativelanguage.googleapis.com", "GEMINI_API_KEY"),
     "demo": ("demo://", None),
 }
 LEGAL = {
@@ -44,6 +45,7 @@ LEGAL = {
     "auth": {"x-api-key", "bearer"},
     "thinking_style": {"auto", "adaptive", "budget", "enabled", "none"},
     "mid_system": {"auto", "always", "never"},
+    "thinking_config": {"auto", "level", "budget", "none"},
 }
 
 
@@ -54,7 +56,8 @@ def channel(type: str = "openai-compatible", **options: str) -> Channel:
 def test_every_type() -> None:
     assert {name: (row.base_url, row.api_key_env) for name, row in CHANNEL_TYPES.items()} == EXPECTED
     assert CHANNEL_TYPES["openai"].protocols == ("openai_responses", "openai_chat")
-    others = [row for row in CHANNEL_TYPES.values() if row.name != "openai"]
+    assert CHANNEL_TYPES["gemini"].protocols == ("gemini",)
+    others = [row for row in CHANNEL_TYPES.values() if row.name not in ("openai", "gemini")]
     assert all(row.protocols == ("anthropic_messages" if "anthropic" in row.name else "openai_chat",) for row in others)
 
 

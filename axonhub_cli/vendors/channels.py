@@ -10,7 +10,7 @@ import msgspec
 from axonhub_cli.entities import Channel
 from axonhub_cli.errors import ConfigError
 from axonhub_cli.vendors.quirks import ChannelType, Quirks
-from axonhub_cli.vendors.types import CHANNEL_TYPES, CHAT, MESSAGES, RESPONSES
+from axonhub_cli.vendors.types import CHANNEL_TYPES, CHAT, GEMINI, MESSAGES, RESPONSES
 
 PROTOCOL_OPTION = "protocol"
 PRICE_OPTIONS = ("price_cached", "price_input", "price_output")  # USD per million tokens; read by `pricing`
@@ -27,7 +27,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "mid_system": ("auto", "always", "never"),
     "thinking_config": ("auto", "level", "budget", "none"),
 }
-_PROTOCOLS = (RESPONSES, CHAT, MESSAGES)
+_PROTOCOLS = (RESPONSES, CHAT, MESSAGES, GEMINI)
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 

@@ -11,6 +11,7 @@ from axonhub_cli.vendors.quirks import ChannelType, Fact, Quirks
 RESPONSES = "openai_responses"
 CHAT = "openai_chat"
 MESSAGES = "anthropic_messages"
+GEMINI = "gemini"
 
 # Optional top-level fields that servers built to be compatible took from the beginning; anything newer is refused
 # somewhere (pitfall 13).
@@ -322,6 +323,18 @@ _TYPES = (
             files=False,
         ),
         protocols=(MESSAGES,),
+    ),
+    _type(
+        "gemini",
+        "https://generativelanguage.googleapis.com",
+        "GEMINI_API_KEY",
+        *_facts("2026-11", "https://ai.google.dev/gemini-api/docs/audio", audio=True),
+        *_facts(
+            "2026-11",
+            "https://ai.google.dev/gemini-api/docs/thinking (older models: a number of tokens)",
+            efforts=("none", "minimal", "low", "medium", "high"),
+        ),
+        protocols=(GEMINI,),
     ),
     _type("demo", "demo://", None, *_facts("2026-11", "axonhub itself", system_role="system")),
 )
