@@ -33,18 +33,22 @@ def trace_tree(requests: Sequence[Shown], *, now_ms: int) -> Node:
     once = Once()
     news = [Shown(each.record, each.attempts, once.news(each.record.thread_id, each.said)) for each in requests]
     threads = list(dict.fromkeys(each.record.thread_id for each in requests))
-    children = tuple(request_tree(each, now_ms=now_ms, thread=_thread(each.record, threads)) for each in news)
+    before = (None, *(each.record for each in requests))
+    children = tuple(
+        request_tree(each, now_ms=now_ms, thread=_thread(each.record, threads), before=earlier)
+        for each, earlier in zip(news, before, strict=False)
+    )
     return Node(
         f"trace {requests[0].record.trace_id}\n{_sums([each.record for each in requests], now_ms)}", "bold", children
     )
 
 
-def request_tree(shown: Shown, *, now_ms: int, thread: str = "") -> Node:
-    """One request with its attempts, its losses and what was said."""
+def request_tree(shown: Shown, *, now_ms: int, thread: str = "", before: RequestRecord | None = None) -> Node:
+    """One request with its attempts, its losses (unless as in the request `before`) and what was said."""
     record = shown.record
     children = [
         *_attempts(shown.attempts),
-        *_losses(record.losses),
+        *_losses(record.losses, before.losses if before else ()),
         *(Node(problem, "yellow") for problem in shown.said.problems),
         *_talk(shown.said),
     ]
@@ -96,8 +100,10 @@ def _attempts(attempts: Iterable[AttemptRecord]) -> Iterable[Node]:
         yield Node(f"{head}  {tail}", STYLES[str(attempt.status)], tuple(children))
 
 
-def _losses(losses: Sequence[LossRecord]) -> Iterable[Node]:
-    if losses:
+def _losses(losses: Sequence[LossRecord], before: Sequence[LossRecord]) -> Iterable[Node]:
+    if losses and list(losses) == list(before):
+        yield Node(f"not passed on: {len(losses)} as in the request before", "yellow")
+    elif losses:
         lines = tuple(Node(f"{loss.field}: {loss.reason}", "yellow") for loss in losses)
         yield Node("not passed on", "yellow", lines)
 

@@ -204,6 +204,16 @@ def test_show_a_trace_as_a_tree(cli, conversation):
     )
 
 
+def test_losses_that_repeat_are_counted_only(cli, store):
+    losses = (LossRecord("include", "no word for it"), LossRecord("tools.web_search", "not run"))
+    store.traces.save([record(1, losses=losses), record(2, losses=losses), record(3, losses=losses[:1])])
+    shown = cli("traces", "show", "trace-1").out
+    assert shown.count("web_search") == 1
+    assert shown.count("not passed on: 2 as in the request before") == 1
+    assert shown.count("include: no word for it") == 2
+    assert "web_search" in cli("traces", "show", "req_0002").out
+
+
 def test_show_a_trace_as_json(cli, conversation):
     shown = cli("traces", "show", "trace", "--json").json
     assert (shown["trace_id"], shown["input_tokens"], shown["reasoning_tokens"]) == ("trace-1", 2000, 20)
