@@ -89,7 +89,7 @@ def setup(
     if auth is Auth.COMMAND:
         _ensure_key(app, out, key, yes)
     change = codex_files.setup(location, wanted)
-    _report_setup(out, location, change, wanted, key)
+    _report_setup(app, location, change, wanted, key)
 
 
 @codex_app.command()
@@ -224,9 +224,10 @@ def _confirm_rotation(name: str, yes: bool) -> None:
     typer.confirm(f"Key {name} exists; rotate it, so that the old one is refused?", abort=True, err=True)
 
 
-def _report_setup(out: Output, location: Location, change: Change, wanted: Wanted, key: str) -> None:
+def _report_setup(app: CliContext, location: Location, change: Change, wanted: Wanted, key: str) -> None:
     from axonhub_cli.integrations.codex import KEY_VARIABLE
 
+    out = app.output()
     if change.changed:
         out.result(f"Codex asks the hub at {wanted.base_url} for {wanted.model} ({location.config})")
         if location.backup.exists():
@@ -241,7 +242,11 @@ def _report_setup(out: Output, location: Location, change: Change, wanted: Wante
     )
     if not os.environ.get(KEY_VARIABLE):
         out.warning(f"{KEY_VARIABLE} is not set here, and Codex will not start without it")
-        out.hint(f'export {KEY_VARIABLE}="$(axonhub key create {key})"')
+        if any(one.name == key for one in app.store.keys.list()):
+            lost = f'lost it? export {KEY_VARIABLE}="$(axonhub key rotate {key})"'
+            out.hint(f"export {KEY_VARIABLE}=… with the key that was printed for {key}; {lost}")
+        else:
+            out.hint(f'export {KEY_VARIABLE}="$(axonhub key create {key})"')
 
 
 def _print_diff(out: Output, location: Location, change: Change) -> None:

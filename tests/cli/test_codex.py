@@ -176,6 +176,17 @@ def test_no_token_names_the_way_to_one(run: Terminal) -> None:
     assert "setup --auth command" in refused.value.hint
 
 
+def test_a_key_that_exists_is_not_to_be_made_again(run: Terminal) -> None:
+    from axonhub_cli.entities import ApiKey
+
+    context = CliContext(str(run.home))
+    context.store.keys.add(ApiKey("", "codex", "d", "ah-12345"))
+    context.close()
+    shown = run("setup")[1]
+    assert "key create" not in shown
+    assert 'lost it? export AXONHUB_API_KEY="$(axonhub key rotate codex)"' in shown
+
+
 @pytest.mark.parametrize("url", ["ftp://x", "nonsense", "http://a b/v1"])
 def test_bad_urls_are_refused(run: Terminal, url: str) -> None:
     with pytest.raises(AxonHubError):
