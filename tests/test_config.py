@@ -95,7 +95,8 @@ MISTAKES = {
     "log: {level: &a info}": "config.yml:1:14: anchors and aliases (& and *) are not supported",
     "log: !!python/object:os.system {}": "config.yml:1:6: tags (!) are not supported",
     "log: {level: info": "config.yml:2:1: not valid YAML: did not find expected ',' or '}'",
-    "a: 1\n---\nb: 2": "config.yml:2:1: not valid YAML: but found another document",
+    "a: 1\n---\nb: 2": "config.yml:2:1: not valid YAML: a second document (---) is not allowed",
+    "log:\n\tlevel: info": "config.yml:2:1: not valid YAML: a tab; YAML wants spaces",
     "database: {url: 'postgresql://me:hunter2@db/x'}": "config.yml:1:17: database.url: PostgreSQL is not supported by "
     "this version; leave it empty to use SQLite in the home",
 }

@@ -37,7 +37,7 @@ def read_document(data: bytes) -> Document:
         unsafe = tuple(_unsafe(data))
         root = None if unsafe else yaml.compose(data, Loader=_Loader)
     except yaml.YAMLError as error:
-        return Document({}, {}, (_syntax(error),))
+        return Document({}, {}, (_syntax(error, data),))
     except (UnicodeDecodeError, RecursionError, ValueError) as error:
         return Document({}, {}, (Problem(1, None, "", f"not readable as YAML: {error}"),))
     if unsafe:
@@ -65,11 +65,23 @@ def _unsafe(data: bytes) -> Iterator[Problem]:
             yield Problem(mark.line + 1, mark.column + 1, "", "tags (!) are not supported")
 
 
-def _syntax(error: yaml.YAMLError) -> Problem:
+def _syntax(error: yaml.YAMLError, data: bytes) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "not readable as YAML"
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, None)
-    return Problem(line, column, "", f"not valid YAML: {reason}")
+    return Problem(line, column, "", f"not valid YAML: {_reason(reason, data, mark)}")
+
+
+def _reason(reason: str, data: bytes, mark: Any) -> str:
+    """What the parser means, where its own words do not say it."""
+    if "another document" in reason:
+        return "a second document (---) is not allowed"
+    lines = data.splitlines()
+    if "cannot start any token" in reason and mark and lines[mark.line : mark.line + 1]:
+        indent = lines[mark.line][: mark.column + 1]
+        if b"\t" in indent and not indent.strip():
+            return "a tab; YAML wants spaces"
+    return reason
 
 
 class _Walk:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from axonhub_cli.errors import StoreError
 __all__ = ["ERRORS", "damaged", "explain", "foreign", "read_only"]
 
 _LOCKS = Path("/proc/locks")  # Linux: https://man7.org/linux/man-pages/man5/proc_locks.5.html
+_NEEDED = 64 * 1024  # the index of the write-ahead log grows by 32 KiB
 _WRITE_LOCK_BYTE = "120"  # WAL_WRITE_LOCK in the -shm file: https://www.sqlite.org/walformat.html (2.3.1)
 
 
@@ -30,7 +32,7 @@ def explain(error: Exception, path: Path) -> StoreError:
         return foreign(path, "it is no SQLite file")
     if code == sqlite3.SQLITE_CORRUPT or isinstance(error, UnicodeError) or "decode to UTF-8" in str(error):
         return damaged(path, str(error))
-    if code == sqlite3.SQLITE_FULL:
+    if code == sqlite3.SQLITE_FULL or (code == sqlite3.SQLITE_IOERR and _disk_is_full(path)):
         return StoreError(
             f"the disk is full: cannot write {path}",
             "Free some space; traces.max_database_mb in config.yml bounds what is kept.",
@@ -43,6 +45,14 @@ def explain(error: Exception, path: Path) -> StoreError:
         f"the database {path} refused: {error}",
         f"Check its disk, or move it away (mv {path} {path}.broken) to start with an empty one.",
     )
+
+
+def _disk_is_full(path: Path) -> bool:
+    """SQLite calls a write-ahead log or its index that cannot grow an I/O error."""
+    try:
+        return shutil.disk_usage(path.parent).free < _NEEDED
+    except OSError:
+        return False
 
 
 def read_only(path: Path) -> StoreError:

@@ -18,7 +18,7 @@ def check_name(noun: str, name: str) -> None:
     """Raises AxonHubError where `name` cannot be the name of a `noun` (channel, profile, key)."""
     if not _NAME.fullmatch(name) or name.startswith("-"):
         raise AxonHubError(
-            f"{name!r} cannot be the name of a {noun}",
+            f"{_short(name)!r} cannot be the name of a {noun}",
             "Use 1 to 64 letters, digits, dots, hyphens and underscores, the first one no hyphen.",
         )
 
@@ -29,7 +29,11 @@ def not_found(noun: str, name: str, known: Iterable[str]) -> NotFoundError:
     spelled = {word.lower(): word for word in names}
     near = difflib.get_close_matches(name.lower(), list(spelled), n=1, cutoff=0.5)
     meant = f"Did you mean {spelled[near[0]]}? " if near else "" if names else f"There is no {noun} yet. "
-    return NotFoundError(f"no {noun} is called {name!r}", f"{meant}axonhub {noun} list shows them.")
+    return NotFoundError(f"no {noun} is called {_short(name)!r}", f"{meant}axonhub {noun} list shows them.")
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= 80 else f"{name[:79]}…"
 
 
 def taken(noun: str, name: str) -> ConflictError:

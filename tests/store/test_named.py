@@ -112,9 +112,9 @@ def test_a_refused_change_changes_nothing(store: Store) -> None:
     assert store.snapshot() == before
 
 
-@pytest.mark.parametrize("name", ["", "a/b", "ü", "a b", "x" * 65, ".", "..", "-x", "a\n", "a\0", "'; --"])
+@pytest.mark.parametrize("name", ["", "a/b", "ü", "a b", "x" * 65, "x" * 9999, ".", "..", "-x", "a\n", "a\0", "'; --"])
 def test_names_that_cannot_be(store: Store, name: str) -> None:
-    with pytest.raises(AxonHubError, match="cannot be the name of a channel"):
+    with pytest.raises(AxonHubError, match=r"^.{0,90} cannot be the name of a channel"):
         store.channels.add(channel(name))
 
 

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -20,6 +21,7 @@ from axonhub_cli.errors import AxonHubError, StoreError
 from axonhub_cli.paths import Home
 from axonhub_cli.store import connection
 from axonhub_cli.store.database import Store, open_store
+from axonhub_cli.store.failures import explain
 from axonhub_cli.store.opening import open_database
 from axonhub_cli.store.schema import MIGRATIONS
 
@@ -159,6 +161,15 @@ def test_a_full_disk_is_said_and_changes_nothing(store: Store) -> None:
     store._connection.value("PRAGMA max_page_count = 100000")
     store.traces.save([], [], [("req_1", Body("stream", b"again"))])
     assert store.traces.bodies("req_1")[0].data == b"again"
+
+
+def test_an_io_error_on_a_full_disk_is_said_to_be_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """reliability D4: SQLite calls a shared-memory file that cannot grow an I/O error."""
+    error = sqlite3.OperationalError("disk I/O error")
+    error.sqlite_errorcode = sqlite3.SQLITE_IOERR_SHMSIZE
+    assert "disk I/O error" in explain(error, tmp_path / "axonhub.db").message
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    assert "the disk is full" in explain(error, tmp_path / "axonhub.db").message
 
 
 def test_a_home_without_a_database_reads_as_empty(home: Home) -> None:
