@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import pytest
 
 from axonhub_cli.llm.content import Part, ReasoningPart
 from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
+from axonhub_cli.llm.events import ResponseStart
 from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols import translator
 from axonhub_cli.protocols.openai_chat import CODEC as CHAT
-from axonhub_cli.protocols.registry import codec
+from axonhub_cli.protocols.registry import PROTOCOLS, codec
 from axonhub_cli.protocols.translator import Passthrough, Relay, Translation, Whole, whole
 from axonhub_cli.vendors import Quirks
 
@@ -92,6 +94,41 @@ def test_one_terminal_wherever_it_is_cut(make: Callable[[], Relay], end: str) ->
         assert relay.close() == relay.fail(BOOM) == relay.keepalive() == b""
         if not isinstance(relay, Passthrough):
             assert terminals(said) == 1 and relay.feed(STREAM) == b""
+
+
+@pytest.mark.parametrize("name", PROTOCOLS)
+def test_an_answer_begins_once_and_keepalives_do_not_begin_it(name: str) -> None:  # pitfall 151
+    encoder, other = (codec(name).stream_encoder(REQUEST, "r1", 1) for _ in range(2))
+    assert encoder.keepalive()
+    begun = encoder.encode([ResponseStart("", "used")])
+    assert begun == other.encode([ResponseStart("", "used")])
+    assert encoder.encode([ResponseStart("x", "used")]) == b""
+
+
+@pytest.mark.parametrize("name", ["openai_responses", "openai_chat"])
+def test_a_translation_goes_on_with_what_was_begun(name: str) -> None:
+    client = codec(name)
+    own = client.stream_encoder(REQUEST, "r1", 1)
+    begun = own.encode([ResponseStart("", "asked")])
+    options: dict[str, Any] = {"quirks": Quirks(), "response_id": "r1", "now": 1, "seal_part": same}
+    relay = Translation(client, CHAT, REQUEST, encoder=lambda: own, **options)
+    assert relay.feed(START) == b""
+    said = begun + relay.feed(STREAM[len(START) :]) + relay.close()
+    alone = Translation(client, CHAT, REQUEST, **options)
+    plain = alone.feed(STREAM) + alone.close()
+    assert said.count(b"\n\n") == plain.count(b"\n\n")
+    if name == "openai_responses":
+        assert said == plain
+
+
+def test_an_error_before_output_leaves_what_was_begun() -> None:
+    own = codec("openai_responses").stream_encoder(REQUEST, "r1", 1)
+    relay = Translation(
+        codec("openai_responses"), CHAT, REQUEST, quirks=Quirks(), response_id="r1", now=1, seal_part=same,
+        encoder=lambda: own,
+    )  # fmt: skip
+    assert b"response.failed" in relay.feed(START) + relay.fail(BOOM)
+    assert own.encode([ResponseStart("", "asked")])  # another channel's answer may still go into it
 
 
 def test_passthrough_changes_nothing() -> None:

@@ -94,7 +94,7 @@ class StreamEncoder:
             case PartEnd(part=part):
                 return self._finish(part)
             case ResponseStart():
-                return self._start(event)
+                return b"" if self._started else self._start(event)
             case ResponseEnd():
                 return self._close(event)
             case StreamError(error=error):
