@@ -30,7 +30,8 @@ from axonhub_cli.protocols.gemini.response import encode_logprobs, encode_time
 from axonhub_cli.protocols.gemini.signatures import NAME
 from axonhub_cli.protocols.gemini.usage import encode_usage
 
-KEEPALIVE = b": keepalive\n\n"  # a comment; Google's own SDKs skip it
+# Blank lines: google-genai 3.4 takes a comment for JSON and raises (measured).
+KEEPALIVE = b"\n\n"
 _encode = msgspec.json.encode
 
 
