@@ -107,7 +107,7 @@ def run(arguments: Sequence[str]) -> int:
     except typer.TyperException as error:
         return _misused(error)
     except typer.Abort:
-        return _explained("the question was not answered", "pass the answer as an option; see --help", 1)
+        return _explained("nothing was changed: the question was not answered with yes", "axonhub --help", 1)
     except KeyboardInterrupt:
         say("")
         return INTERRUPTED
@@ -138,7 +138,8 @@ def _misused(error: typer.TyperException) -> int:
         say(error.format_message())
         return error.exit_code
     path = context.command_path if context is not None else "axonhub"
-    return _explained(error.format_message(), f"{path} --help", error.exit_code)
+    message = error.format_message().replace("is not a valid int range", "is not a whole number")
+    return _explained(message, f"{path} --help", error.exit_code)
 
 
 def _unexpected(error: Exception) -> int:

@@ -49,8 +49,8 @@ def add(
     api_key_env: _EnvOption = None,
     api_key_stdin: _StdinOption = False,
     model: _ModelOption = None,
-    weight: Annotated[int, typer.Option(min=0, max=1_000_000, help=_WeightHelp)] = 100,
-    priority: Annotated[int, typer.Option(min=-1_000_000, max=1_000_000, help=_PriorityHelp)] = 0,
+    weight: Annotated[int, typer.Option(metavar="N", min=0, max=1_000_000, help=_WeightHelp)] = 100,
+    priority: Annotated[int, typer.Option(metavar="N", min=-1_000_000, max=1_000_000, help=_PriorityHelp)] = 0,
     tag: _TagOption = None,
     proxy: _ProxyOption = None,
     option: _PairOption = None,
@@ -104,8 +104,10 @@ def edit(
     add_model: Annotated[list[str] | None, typer.Option(metavar="M", help="One more model; repeatable.")] = None,
     remove_model: Annotated[list[str] | None, typer.Option(metavar="M", help="One model less; repeatable.")] = None,
     any_model: Annotated[bool, typer.Option("--any-model", help="Empty the list of models: it takes any.")] = False,
-    weight: Annotated[int | None, typer.Option(min=0, max=1_000_000, help=_WeightHelp)] = None,
-    priority: Annotated[int | None, typer.Option(min=-1_000_000, max=1_000_000, help=_PriorityHelp)] = None,
+    weight: Annotated[int | None, typer.Option(metavar="N", min=0, max=1_000_000, help=_WeightHelp)] = None,
+    priority: Annotated[
+        int | None, typer.Option(metavar="N", min=-1_000_000, max=1_000_000, help=_PriorityHelp)
+    ] = None,
     tag: _TagOption = None,
     add_tag: Annotated[list[str] | None, typer.Option(metavar="T", help="One more tag; repeatable.")] = None,
     remove_tag: Annotated[list[str] | None, typer.Option(metavar="T", help="One tag less; repeatable.")] = None,

@@ -24,7 +24,9 @@ _WAIT_S = 5.0
 def demo(
     ctx: typer.Context,
     *,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to serve; 0 takes a free port.")] = 0,
+    port: Annotated[
+        int, typer.Option(metavar="PORT", min=0, max=65535, help="Where to serve; 0 takes a free port.")
+    ] = 0,
     once: Annotated[bool, typer.Option("--once", help="Exit after the request.")] = False,
 ) -> None:
     """See it work: serve with a built-in demo model, send one request like Codex's through it, show its trace.

@@ -136,7 +136,14 @@ class Output:
         table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
         for index in kept:
             justify = "right" if columns[index].right else "left"
-            table.add_column(Text(columns[index].header), justify=justify, overflow="fold")  # type: ignore[arg-type]
+            # What a line is about stays in one piece, where that leaves room for the rest.
+            whole = max(len(columns[0].header), *(len(line[0]) for line in cells)) if index == 0 else 0
+            table.add_column(
+                Text(columns[index].header),
+                justify=justify,  # type: ignore[arg-type]
+                overflow="fold",
+                min_width=whole if 0 < whole <= console.width // 3 else None,
+            )
         for line in cells:
             table.add_row(*(Text(line[index]) for index in kept))
         with _pipe_guard():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -74,7 +75,7 @@ def add(
     app.store.profiles.add(profile)
     out = app.output()
     out.result(f"profile {name} added with {_rules(len(profile.rules))}")
-    _warn(out, profile)
+    _warn(out, profile, app.store.channels.names())
     out.hint(f"axonhub profile activate {name}")
 
 
@@ -84,7 +85,9 @@ def edit(
     *,
     map_rule: _MapOption = None,
     map_regex: _RegexOption = None,
-    at: Annotated[int | None, typer.Option(min=1, help="Position for the new rules; default the end.")] = None,
+    at: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Position for the new rules; default the end.")
+    ] = None,
     drop: Annotated[list[str] | None, typer.Option(metavar="RULE", help=f"Drop a rule, {_NamesHelp}")] = None,
     disable_rule: Annotated[list[str] | None, typer.Option(metavar="RULE", help="Keep a rule but skip it.")] = None,
     enable_rule: Annotated[list[str] | None, typer.Option(metavar="RULE", help="Use a rule again.")] = None,
@@ -127,7 +130,7 @@ def edit(
     app.store.profiles.replace(changed)
     out = app.output()
     out.result(f"profile {name} changed: {_rules(len(rules))}")
-    _warn(out, changed)
+    _warn(out, changed, app.store.channels.names())
 
 
 def _check(profile: Profile) -> None:
@@ -144,13 +147,16 @@ def _check(profile: Profile) -> None:
     compile(profile)
 
 
-def _warn(out: Output, profile: Profile) -> None:
+def _warn(out: Output, profile: Profile, channels: Collection[str]) -> None:
     seen: set[tuple[str, bool]] = set()
     for number, rule in enumerate(profile.rules, 1):
         if (rule.pattern, rule.regex) in seen and rule.enabled:
             out.warning(f"rule {number} never matches: an earlier one has the same left side")
         if rule.enabled:
             seen.add((rule.pattern, rule.regex))
+        first, slash, _ = rule.target.partition("/")
+        if slash and not any(rule.target.startswith(f"{name}/") for name in channels):
+            out.note(f"no channel is called {first}: {rule.target} of rule {number} is sent as a model's whole name")
 
 
 def _rules(number: int) -> str:

@@ -36,8 +36,10 @@ def serve(
     ctx: typer.Context,
     *,
     host: Annotated[str | None, typer.Option(metavar="HOST", help="Where to listen.  [default: 127.0.0.1]")] = None,
-    port: Annotated[int | None, typer.Option(min=0, max=65535, help="0 takes a free one.  [default: 8090]")] = None,
-    workers: Annotated[int, typer.Option(min=1, max=64, help="Processes that share the port.")] = 1,
+    port: Annotated[
+        int | None, typer.Option(metavar="PORT", min=0, max=65535, help="0 takes a free one.  [default: 8090]")
+    ] = None,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, max=64, help="Processes that share the port.")] = 1,
     demo: Annotated[bool, typer.Option("--demo", help="Offer the built-in demo model as well.")] = False,
     log_level: Annotated[LogLevel | None, typer.Option(help="How much to log.  [default: info]")] = None,
     log_format: Annotated[LogFormat, typer.Option(help="How to log.")] = LogFormat.TEXT,

@@ -61,7 +61,9 @@ Examples:
 def tail(
     ctx: typer.Context,
     *,
-    number: Annotated[int, typer.Option("-n", min=0, max=10_000, help="How many past requests to begin with.")] = 20,
+    number: Annotated[
+        int, typer.Option("-n", metavar="N", min=0, max=10_000, help="How many past requests to begin with.")
+    ] = 20,
     no_follow: Annotated[bool, typer.Option("--no-follow", help="Do not wait for new ones.")] = False,
     key: _KeyFilter = None,
     channel: _ChannelFilter = None,
@@ -86,7 +88,7 @@ def tail(
 def list_requests(
     ctx: typer.Context,
     *,
-    limit: Annotated[int, typer.Option(min=1, max=100_000, help="At most this many, the newest.")] = 50,
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=100_000, help="At most this many, the newest.")] = 50,
     since: Annotated[str | None, typer.Option(metavar="2h", help="Only those of this last time.")] = None,
     key: _KeyFilter = None,
     channel: _ChannelFilter = None,

@@ -72,6 +72,11 @@ def test_no_arguments_print_help_and_are_wrong_usage(cli):
         (("channel", "list", "--nope"), "No such option: --nope", "axonhub channel list --help"),
         (("key", "create"), "Missing argument 'NAME'.", "axonhub key create --help"),
         (("traces", "list", "--limit", "0"), "Invalid value for '--limit'", "axonhub traces list --help"),
+        (
+            ("serve", "--port", "80x"),
+            "Invalid value for '--port': '80x' is not a whole number.",
+            "axonhub serve --help",
+        ),
         (("traces", "list", "--status", "odd"), "Invalid value for '--status'", "axonhub traces list --help"),
         (("--home",), "Option '--home' requires an argument.", "axonhub --help"),
         (("init",), "No such command 'init'.", "axonhub --help"),

@@ -9,6 +9,7 @@ import pytest
 
 from axonhub_cli.cli import text
 from axonhub_cli.cli.output import Column, Node, Output
+from tests.cli.conftest import AXONHUB
 
 # reliability B18: every byte, terminal commands, disguises, and what rich would take for markup
 NASTY = (
@@ -131,6 +132,13 @@ row = {"name": "a-rather-long-name", "b": "x" * 30, "c": "y" * 30, "d": "z" * 30
 columns = [Column(name.upper(), lambda each, name=name: each[name], rank=rank) for rank, name in enumerate(row)]
 Output().table([row], columns)
 """
+
+
+def test_names_are_not_broken_where_there_is_room():
+    shown = in_terminal([AXONHUB, "channel", "types"], COLUMNS="80", TERM="xterm")
+    assert "openai-compatible" in shown
+    assert "anthropic-compatible" in shown
+    assert max(map(len, re.sub(r"\x1b\[\d*m", "", shown).splitlines())) <= 80
 
 
 @pytest.mark.parametrize(("width", "headers"), [(200, "NAME B C D"), (80, "NAME B C D"), (40, "NAME B"), (10, "NAME")])

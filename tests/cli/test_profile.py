@@ -116,6 +116,13 @@ def test_limits_are_replaced_and_lifted(cli):
     assert (row["channels"], row["tags"], row["allowed_models"], row["unmapped"]) == ([], ["u"], [], "pass")
 
 
+def test_a_target_that_pins_nothing_is_told(cli):
+    cli("channel", "add", "box", "--type", "demo")
+    told = cli("profile", "add", "p", "--map", "a=box/m", "--map", "b=bax/m").err
+    assert "no channel is called bax: bax/m of rule 2 is sent as a model's whole name\n" in told
+    assert "rule 1" not in told
+
+
 def test_unreachable_rule_is_told(cli):
     assert "warning: rule 2 never matches" in cli("profile", "add", "p", "--map", "a=1", "--map", "a=2").err
 

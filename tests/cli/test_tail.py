@@ -127,8 +127,9 @@ class Screen:
 
     def _tmux(self, *arguments):
         command = ["tmux", "-L", self._server, "-f", "/dev/null", *arguments]
-        # Not inherited: pytest loads readline, which puts COLUMNS behind os.environ's back.
-        return subprocess.run(command, capture_output=True, text=True, check=True, env=dict(os.environ)).stdout
+        # pytest loads readline, which puts COLUMNS behind os.environ's back, and its workers inherit that.
+        environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "LINES")}
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=environment).stdout
 
     def lines(self):
         return [text.rstrip() for text in self._tmux("capture-pane", "-p", "-t", self.name).rstrip().splitlines()]
