@@ -30,7 +30,7 @@ def store(home):
         yield opened
 
 
-def wait(condition, seconds=30, told=str):
+def wait(condition, seconds=20, told=str):
     end = time.monotonic() + seconds
     while not (found := condition()):
         assert time.monotonic() < end, f"it did not happen: {told()}"
@@ -167,20 +167,20 @@ def screen(home):
 def test_terminal(screen, store, width, finished):
     store.traces.save([record(1)])
     shown = screen(width)
-    wait(lambda: any("12:26:41" in text for text in shown.lines()))
+    wait(lambda: any("12:26:41" in text for text in shown.lines()), told=shown.lines)
     started = now_ms()
     store.traces.save([record(2, **RUNNING | {"started_at": started})])
     spinner = re.compile(r"[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] +\d.*s gpt-5 → deepseek-chat.*")
     wait(lambda: any(map(spinner.fullmatch, shown.lines())), told=shown.lines)
     assert max(map(len, shown.lines())) <= width
     store.traces.save([record(2)])
-    wait(lambda: any(text.startswith("12:26:42 ok") for text in shown.lines()))
+    wait(lambda: any(text.startswith("12:26:42 ok") for text in shown.lines()), told=shown.lines)
     wait(lambda: not any(text.startswith(tuple("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")) for text in shown.lines()), told=shown.lines)
     lines = shown.lines()
     assert lines[0].split()[:3] == ["TIME", "STATUS", "MODEL"]
     assert lines[1:3] == [finished, finished.replace(":41", ":42")]
     shown.press("C-c")
-    wait(lambda: "ended 130" in shown.lines())
+    wait(lambda: "ended 130" in shown.lines(), told=shown.lines)
     assert not any("Traceback" in text for text in shown.lines())
 
 
