@@ -104,7 +104,10 @@ def link_new(temporary: Path, path: Path) -> None:
 
 
 def read_limited(path: Path, limit: int) -> bytes:
-    """All of a file of at most `limit` bytes. Raises AxonHubError when it is larger; OSError as it comes."""
+    """All of a file of at most `limit` bytes. Raises AxonHubError when it is larger, or a pipe, which would keep
+    us waiting; OSError as it comes."""
+    if stat.S_ISFIFO(path.stat().st_mode):
+        raise AxonHubError(f"{path} is a pipe, not a file", "Put a file in its place.")
     with path.open("rb") as file:
         data = file.read(limit + 1)
     if len(data) > limit:
@@ -150,5 +153,6 @@ def _sync_folder(path: Path) -> None:
 def _failure(what: str, error: BaseException) -> AxonHubError:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return AxonHubError(
-        f"{what}: {reason}", "Check the permissions and free space, or choose another folder with AXONHUB_HOME."
+        f"{what}: {reason}",
+        "Check the permissions and free space, or choose another folder (AXONHUB_HOME; for Codex, CODEX_HOME).",
     )

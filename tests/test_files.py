@@ -115,3 +115,9 @@ def test_reading_is_bounded(tmp_path: Path) -> None:
     assert files.read_limited(tmp_path / "f", 5) == b"12345"
     with pytest.raises(AxonHubError, match="larger than 4 bytes"):
         files.read_limited(tmp_path / "f", 4)
+
+
+def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(AxonHubError, match="is a pipe"):
+        files.read_limited(tmp_path / "pipe", 10)
