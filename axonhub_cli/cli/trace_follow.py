@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import select
 import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from axonhub_cli.cli.settle import settle
 from axonhub_cli.cli.trace_tail import POLL_S, open_screen
 from axonhub_cli.entities import RequestRecord, RequestStatus
 from axonhub_cli.ids import now_ms
@@ -17,11 +19,13 @@ if TYPE_CHECKING:
     from axonhub_cli.store.database import Store
     from axonhub_cli.store.traces import RequestFilter
 
+_SETTLE_TURNS = 20  # every two seconds
 _REMEMBERED = 10_000  # finished requests known not to be shown again
 
 
 def print_last(store: Store, wanted: RequestFilter, number: int, out: Output) -> None:
     """The last requests, oldest first, running ones included."""
+    settle(store)
     with open_screen(out) as screen:
         screen.show(_last(store, wanted, number), (), now_ms())
 
@@ -30,11 +34,16 @@ def follow(
     store: Store, wanted: RequestFilter, number: int, out: Output, *, sleep: Callable[[float], None] = time.sleep
 ) -> None:
     """Shows the last requests and then each that finishes, until interrupted."""
+    settle(store)
     with open_screen(out) as screen:
         watcher = _Watcher(store, wanted)
         screen.show(watcher.begin(number), watcher.running, now_ms())
-        while not _reader_gone():
+        for turn in itertools.count(1):
+            if _reader_gone():
+                break
             sleep(POLL_S)
+            if turn % _SETTLE_TURNS == 0 and watcher.running and settle(store, watcher.running):
+                watcher.look_again()
             screen.show(watcher.look(), watcher.running, now_ms())
 
 
@@ -87,6 +96,10 @@ class _Watcher:
             self._cursor = changes.cursor
             finished += self._sort_out([record for record in changes.requests if _fits(record, self._wanted)])
         return finished
+
+    def look_again(self) -> None:
+        """This process has written itself, which the version does not tell it."""
+        self._version = -1
 
     def _sort_out(self, records: Sequence[RequestRecord]) -> list[RequestRecord]:
         finished = []

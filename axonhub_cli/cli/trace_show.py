@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, assert_never
 
 from axonhub_cli.cli.conversation import Entry, Once, read_said
+from axonhub_cli.cli.settle import settle
 from axonhub_cli.cli.text import rfc3339
 from axonhub_cli.cli.trace_rows import attempt_row, request_row
 from axonhub_cli.cli.trace_tree import Shown, request_tree, trace_tree
@@ -35,6 +36,7 @@ def load_request(store: Store, record: RequestRecord) -> Shown:
 
 def show_found(store: Store, identity: str, out: Output, *, raw: bool) -> None:
     """Prints the trace or request that `identity` names. Raises NotFoundError, also where several fit."""
+    settle(store)
     found = store.traces.find(identity)
     records = _records(store, found)
     if raw:

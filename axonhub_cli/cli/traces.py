@@ -98,11 +98,13 @@ def list_requests(
     as_json: JsonOption = False,
 ) -> None:
     """List requests, the newest first."""
+    from axonhub_cli.cli.settle import settle
     from axonhub_cli.ids import now_ms
 
     app = CliContext.of(ctx)
     since_ms = now_ms() - parse_duration(since) if since is not None else None
     wanted = _filter(key, channel, model, status=status, trace=trace, since_ms=since_ms)
+    settle(app.store)
     records = app.store.traces.requests(wanted, limit, newest_first=True)
     out = app.output(as_json)
     if out.json:

@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import signal
+import socket
 import subprocess
 import time
 
@@ -75,6 +76,24 @@ def test_follows_from_before_the_database_exists(tail, home):
     process.send_signal(signal.SIGINT)
     assert process.wait(5) == 130
     assert b"Traceback" not in process.stderr.read()
+
+
+def test_what_a_killed_server_left_running_ends(tail, store, cli):
+    server = subprocess.Popen(["sleep", "60"])
+    store.traces.save([record(1, **RUNNING, server=f"{socket.gethostname()}:{server.pid}")])
+    store.traces.save([record(2, **RUNNING, server=f"elsewhere:{server.pid}")])
+    process = tail("--json")
+    assert [row["status"] for row in cli("traces", "list", "--json").json] == ["running", "running"]
+    server.kill()
+    server.wait()
+    (row,) = wait(lambda: [json.loads(text) for text in process.lines()])
+    assert (row["request_id"], row["status"], row["error"]) == (
+        *("req_0001", "failed", "the server ended before the answer did"),
+    )
+    store.traces.save([record(3, **RUNNING, server=f"{socket.gethostname()}:{server.pid}")])
+    assert cli("traces", "show", "req_0003", "--json").json["status"] == "failed"
+    store.traces.save([record(4, **RUNNING, server=f"{socket.gethostname()}:{server.pid}")])
+    assert [row["status"] for row in cli("traces", "list", "--json").json] == ["failed", "failed", "running", "failed"]
 
 
 def test_begins_with_the_last_ones_and_filters(tail, store):
