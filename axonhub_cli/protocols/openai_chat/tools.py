@@ -6,18 +6,22 @@ https://platform.openai.com/docs/api-reference/chat/create (tools, tool_choice);
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
-from axonhub_cli.llm.content import CustomTool, FunctionTool, HostedTool, SearchTool, ShellTool
+import msgspec
+
+from axonhub_cli.llm.content import CustomTool, FunctionTool, HostedTool, SearchTool, ShellTool, Tool
 from axonhub_cli.llm.request import ChoiceMode, Request, ToolChoice
 from axonhub_cli.protocols import schema
-from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.base import JSON, Loss
 from axonhub_cli.protocols.openai_chat.losses import Losses
 from axonhub_cli.protocols.patch import lower_custom
 from axonhub_cli.protocols.tools import CallableTool, ToolNames, flat_name
 from axonhub_cli.vendors import Quirks
 
 NAME = "openai_chat"
+_KEPT = 256 * 1024  # bytes of tools that are kept to be met again
 _SHELL: Mapping[str, Any] = {
     "type": "object",
     "properties": {
@@ -33,15 +37,12 @@ def encode_tools(request: Request, quirks: Quirks, losses: Losses) -> list[JSON]
     """Every tool the model may call now, flat, each name once; none while a summary is written."""
     if request.compaction:
         return []
-    writer = _Writer(request, quirks, losses)
-    tools = [writer.tool(name, tool) for name, tool in ToolNames(request)]
-    for tool in request.declared_tools():
-        if isinstance(tool, HostedTool):
-            if tool.protocol == NAME or tool.kind in quirks.hosted_tools:
-                tools.append(dict(tool.raw))
-            else:
-                losses.add(f"tools.{tool.kind}", "this upstream does not run it")
-    return tools
+    declared = tuple(request.declared_tools())
+    dialect = _Dialect(quirks.custom_tools, quirks.strict_tools, quirks.hosted_tools)
+    tools, lost = _remembered(declared, request.namespaces, dialect)
+    for loss in lost:
+        losses.add(loss.field, loss.reason)
+    return list(tools)
 
 
 def encode_choice(request: Request, tools: list[JSON], quirks: Quirks, losses: Losses) -> JSON:
@@ -63,12 +64,55 @@ def encode_choice(request: Request, tools: list[JSON], quirks: Quirks, losses: L
     return fields
 
 
+class _Dialect(msgspec.Struct, frozen=True):
+    """The quirks that tools depend on."""
+
+    custom_tools: bool
+    strict_tools: bool
+    hosted_tools: tuple[str, ...]
+
+
+_Declared = tuple[Tool, ...]
+_Written = tuple[tuple[JSON, ...], tuple[Loss, ...]]
+
+
+def _remembered(declared: _Declared, namespaces: Mapping[str, str], dialect: _Dialect) -> _Written:
+    """`_written`, or what it gave for the same: an agent sends its tools again with every turn, and they are much of
+    what it sends. Nobody changes what is returned; a list too large to keep is written anew."""
+    try:
+        key = msgspec.json.encode((declared, namespaces))
+    except (UnicodeEncodeError, RecursionError):  # a lone surrogate, deep nesting
+        return _written(declared, namespaces, dialect)
+    return _from_json(key, dialect) if len(key) <= _KEPT else _written(declared, namespaces, dialect)
+
+
+@lru_cache(maxsize=16)
+def _from_json(key: bytes, dialect: _Dialect) -> _Written:
+    """`_written` of tools in their JSON, which unlike them can be looked up."""
+    declared, namespaces = msgspec.json.decode(key, type=tuple[_Declared, dict[str, str]])
+    return _written(declared, namespaces, dialect)
+
+
+def _written(declared: _Declared, namespaces: Mapping[str, str], dialect: _Dialect) -> _Written:
+    """Tools as Chat words them, and what was lost."""
+    losses = Losses()
+    writer = _Writer(namespaces, dialect, losses)
+    tools = [writer.tool(name, tool) for name, tool in ToolNames(Request("", tools=declared))]
+    for tool in declared:
+        if isinstance(tool, HostedTool):
+            if tool.protocol == NAME or tool.kind in dialect.hosted_tools:
+                tools.append(dict(tool.raw))
+            else:
+                losses.add(f"tools.{tool.kind}", "this upstream does not run it")
+    return tuple(tools), losses.all()
+
+
 class _Writer:
     """Writes the tools of one request."""
 
-    def __init__(self, request: Request, quirks: Quirks, losses: Losses) -> None:
-        self._namespaces = dict(request.namespaces)
-        self._quirks = quirks
+    def __init__(self, namespaces: Mapping[str, str], dialect: _Dialect, losses: Losses) -> None:
+        self._namespaces = dict(namespaces)
+        self._quirks = dialect
         self._losses = losses
 
     def tool(self, name: str, tool: CallableTool) -> JSON:

@@ -125,3 +125,28 @@ def test_pitfall_109_local_shell() -> None:
         "name": "local_shell",
         "arguments": '{"command":["ls"]}',
     }
+
+
+def test_tools_met_before_are_written_for_each_request_and_each_vendor_anew() -> None:
+    """What is remembered of a list depends on all that it is made of, and a change to one payload reaches no other."""
+    search = HostedTool("openai_responses", "web_search", {"type": "web_search"})
+    strict = FunctionTool("f", "d", {"type": "object", "properties": {}}, strict=True, namespace="n")
+    first = encode(user("x"), tools=(strict, search), namespaces={"n": "One."})
+    first.payload["tools"].clear()
+    again = encode(user("x"), tools=(strict, search), namespaces={"n": "One."})
+    assert again.payload["tools"][0]["function"]["description"] == "One.\n\nd"
+    assert again.losses == first.losses
+    assert lost(again) == {"tools.web_search"}
+    other = encode(user("x"), tools=(strict, search), namespaces={"n": "Two."})
+    assert other.payload["tools"][0]["function"]["description"] == "Two.\n\nd"
+    quirks = Quirks(strict_tools=False, hosted_tools=("web_search",))
+    lenient = encode(user("x"), quirks=quirks, tools=(strict, search))
+    assert "strict" not in lenient.payload["tools"][0]["function"]
+    assert lenient.payload["tools"][1] == {"type": "web_search"}
+    assert lost(lenient) == {"tools.strict"}
+
+
+@pytest.mark.parametrize("description", ["\ud800", "long " * 100_000])
+def test_tools_that_cannot_be_remembered_are_written_all_the_same(description: str) -> None:
+    tools = (FunctionTool("f", description, None),)
+    assert encode(user("x"), tools=tools).payload["tools"][0]["function"]["description"] == description
