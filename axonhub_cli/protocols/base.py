@@ -15,6 +15,7 @@ from axonhub_cli.llm.response import Response, Usage
 from axonhub_cli.vendors import Quirks
 
 JSON = dict[str, Any]
+SSE = "text/event-stream"
 
 
 class Operation(StrEnum):
@@ -23,6 +24,7 @@ class Operation(StrEnum):
     GENERATE = "generate"
     COMPACT = "compact"
     COUNT_TOKENS = "count_tokens"
+    MODELS = "models"
 
 
 class Loss(Struct, frozen=True):
@@ -45,6 +47,20 @@ class Call(Struct, frozen=True):
 
     path: str
     headers: Mapping[str, str]
+
+
+class Manners(Struct, frozen=True):
+    """How a protocol's clients want HTTP itself to be used."""
+
+    breaks_after_error: bool = False  # they take a body that ends well for an answer that did (reliability 5.3)
+    waits_at_503: bool = True  # a 503 may name a wait
+    translated_headers: Mapping[str, str] = {}  # what they are told of an answer in our words
+
+
+class Unsealer(Protocol):
+    """Opens our envelopes; `opaque.Seal` fits."""
+
+    def unseal(self, token: str) -> tuple[str, dict[str, Any]] | None: ...
 
 
 class StreamDecoder(Protocol):
@@ -98,6 +114,7 @@ class Codec(Protocol):
     """One protocol. Holds no state; every method is pure."""
 
     name: str
+    manners: Manners
 
     def decode_request(self, payload: JSON) -> Request:
         """Raises Failure (400, naming the field) for what cannot be understood."""
@@ -136,6 +153,33 @@ class Codec(Protocol):
         """Status and body before anything was sent, in the shape that makes this protocol's clients act rightly."""
         ...
 
-    def call(self, operation: Operation, model: str, key: str, stream: bool) -> Call:
-        """How to ask an upstream. Raises Failure where the protocol lacks the operation."""
+    def call(self, operation: Operation, model: str, key: str, stream: bool, quirks: Quirks) -> Call:
+        """How to ask an upstream; `quirks.auth` says how the key is shown where there is a choice. Raises Failure
+        where the protocol lacks the operation."""
+        ...
+
+    def pass_on(self, payload: JSON, model: str, quirks: Quirks, unsealer: Unsealer) -> Encoded:
+        """A client's payload for an upstream of the same protocol: for `model`, without what is ours; everything else
+        is the same object as before (pitfalls 13, 65). The caller's payload is not touched."""
+        ...
+
+    def pass_headers(self, headers: Mapping[str, str], payload: JSON, quirks: Quirks) -> dict[str, str]:
+        """What of a client's headers (lower case) goes along with `payload` to an upstream of the same protocol;
+        everything else stays here (reliability B11)."""
+        ...
+
+    def stream_media(self, payload: JSON) -> str:
+        """The media type in which the client wants its stream; an upstream's own can pass only as SSE."""
+        ...
+
+    def encode_count(self, tokens: int) -> JSON:
+        """The answer to COUNT_TOKENS."""
+        ...
+
+    def decode_count(self, payload: JSON) -> int:
+        """The tokens an upstream counted. Raises Failure for what is no count."""
+        ...
+
+    def decode_models(self, payload: Any) -> list[str]:
+        """The names in an upstream's answer to MODELS, in its order; what is no name is left out."""
         ...

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from axonhub_cli.llm.content import CompactionPart, Part, ReasoningPart, ToolCallPart
 from axonhub_cli.llm.request import Message, Request
-from axonhub_cli.protocols.base import JSON, Loss
+from axonhub_cli.protocols.base import JSON, Loss, Unsealer
 
 PREFIX = "axh1."
 _LABEL = b"axonhub sealed state 1"
@@ -104,7 +104,7 @@ def unseal_request(request: Request, seal: Seal, origin: str, protocol: str) -> 
     return msgspec.structs.replace(request, messages=tuple(kept)), _listed(opener.losses)
 
 
-def strip_sealed(payload: JSON, seal: Seal) -> tuple[JSON, tuple[Loss, ...]]:
+def strip_sealed(payload: JSON, seal: Unsealer) -> tuple[JSON, tuple[Loss, ...]]:
     """A Responses payload for a real upstream: our envelopes never leave. Reasoning items that bear one are dropped,
     our compactions become user messages. The same object where there is nothing to do."""
     items = payload.get("input")

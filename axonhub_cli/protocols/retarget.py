@@ -22,9 +22,15 @@ def retarget(payload: JSON, model: str, changes: Mapping[str, Any] | None = None
 
 
 def retarget_raw(body: bytes, model: str, changes: Mapping[str, Any] | None = None) -> bytes:
-    """The same for bytes: the other fields keep every byte, so big numbers, odd escapes and unknown fields survive.
-    Raises Failure (400) for what is no JSON object."""
-    fields = {"model": model, **(changes or {})}
+    """The same for bytes. Raises Failure (400) for what is no JSON object."""
+    return patch_raw(body, {"model": model, **(changes or {})})
+
+
+def patch_raw(body: bytes, fields: Mapping[str, Any]) -> bytes:
+    """A JSON object with other top-level `fields`: the rest keeps every byte, so big numbers, odd escapes and unknown
+    fields survive. Raises Failure (400) for what is no JSON object."""
+    if not fields:
+        return body
     try:
         payload = _RAW.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -34,8 +40,13 @@ def retarget_raw(body: bytes, model: str, changes: Mapping[str, Any] | None = No
 
 
 def without_raw(body: bytes, fields: Collection[str]) -> bytes:
-    """A valid JSON object without some of its fields; every other keeps its bytes."""
-    payload = _RAW.decode(body)
+    """A valid JSON object without some of its fields; every other keeps its bytes, or its value where only the
+    standard library can read it."""
+    try:
+        payload = _RAW.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        loose = json.loads(body.removeprefix(b"\xef\xbb\xbf"))
+        return json.dumps({name: value for name, value in loose.items() if name not in fields}).encode()
     return msgspec.json.encode({name: value for name, value in payload.items() if name not in fields})
 
 

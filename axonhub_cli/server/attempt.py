@@ -72,9 +72,7 @@ class Attempt:
     @property
     def headers(self) -> dict[str, str]:
         """For the client, whatever the upstream says."""
-        translated = self.translated and self._asked.codec.name == "openai_responses"
-        # Codex estimates its context anew from our envelopes unless told that reasoning is counted (pitfall 134).
-        return {"x-reasoning-included": "true"} if translated else {}
+        return dict(self._asked.codec.manners.translated_headers) if self.translated else {}
 
     def fail(self, error: APIError) -> bytes:
         """An error event that fits what the relay has said so far."""

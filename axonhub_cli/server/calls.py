@@ -16,36 +16,42 @@ from axonhub_cli.llm.content import Part
 from axonhub_cli.llm.errors import APIError, Failure, invalid
 from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols import registry
-from axonhub_cli.protocols.base import JSON, Codec, Loss, Operation, StreamEncoder
-from axonhub_cli.protocols.opaque import Seal, seal_part, strip_sealed, unseal_request
+from axonhub_cli.protocols.base import JSON, SSE, Codec, Loss, Operation, StreamEncoder
+from axonhub_cli.protocols.opaque import Seal, seal_part, unseal_request
 from axonhub_cli.protocols.remedies import Remedy
-from axonhub_cli.protocols.retarget import retarget_raw, without_raw
+from axonhub_cli.protocols.retarget import patch_raw, without_raw
 from axonhub_cli.protocols.translator import Passthrough, Relay, Translation, Whole, whole
-from axonhub_cli.server import faults
+from axonhub_cli.server import address, faults
 from axonhub_cli.server.upstream import USER_AGENT, Outgoing
 from axonhub_cli.vendors import Quirks
 
 _MAX_MODEL = 256
 _TRIGGER = {"type": "compaction_trigger"}
 _ABSENT = object()
-_SEALED_MARK = b"axh1."
-# Codex's own, for OpenAI itself; every other header of a client stays here (reliability B11, pitfall 171).
-_OPENAI_HEADERS = frozenset({"session-id", "thread-id", "session_id", "conversation_id", "originator", "openai-beta"})
-_OPENAI_PREFIXES = ("x-codex-", "x-openai-", "x-responsesapi-")
 
 KeyReader = Callable[[UpstreamKey, Channel], str]
 
 
 class Asked:
-    """`headers` have lower-case names. Raises Failure (400) for a body without a usable model name."""
+    """`headers` have lower-case names; `by_path` is what the path says instead of the body, whose fields it overrules.
+    Raises Failure (400) where no usable model is named."""
 
     def __init__(
-        self, codec: Codec, operation: Operation, body: bytes, payload: dict[str, Any], headers: Mapping[str, str]
+        self,
+        codec: Codec,
+        operation: Operation,
+        body: bytes,
+        given: JSON,
+        headers: Mapping[str, str],
+        *,
+        by_path: Mapping[str, Any] | None = None,
     ) -> None:
         self.codec, self.operation = codec, operation
-        self.body, self.payload, self.headers = body, payload, headers
-        self.model = _model(payload)
-        self.stream = payload.get("stream") is True and operation is Operation.GENERATE
+        self.body, self.given, self.headers = body, given, headers
+        self.payload: JSON = {**given, **by_path} if by_path else given
+        self.model = _model(self.payload)
+        self.stream = self.payload.get("stream") is True and operation is Operation.GENERATE
+        self.media = codec.stream_media(self.payload) if self.stream else "application/json"
         self._request: Request | None = None
 
     def request(self) -> Request:
@@ -134,6 +140,11 @@ class Prepared(Struct, frozen=True):
         )
 
 
+def speaks(asked: Asked, protocol: str) -> bool:
+    """Whether an upstream's answer in `protocol` can pass to the client as it comes."""
+    return protocol == asked.codec.name and not (asked.stream and asked.media != SSE)
+
+
 def protocol_for(asked: Asked, protocols: tuple[str, ...]) -> str:
     """The client's own where the channel speaks it, else the one the channel prefers."""
     return asked.codec.name if asked.codec.name in protocols else protocols[0]
@@ -155,30 +166,30 @@ def prepare(
     """The call that asks `channel` for `model`, with what `remedies` leave out left out. Raises Failure: the client's
     fault (400), or an unusable key."""
     upstream = registry.codec(protocol)
-    raw = protocol == asked.codec.name
+    raw = speaks(asked, protocol)
     origin = f"{protocol}/{channel.id}"
     operation = asked.operation if raw else Operation.GENERATE
     secret = _key(key, channel, read_key)
-    call = upstream.call(operation, model, secret, asked.stream)
+    call = upstream.call(operation, model, secret, asked.stream, quirks)
     if raw:
         body, losses = _patched(asked, model, quirks, seal, remedies)
     else:
         body, losses = _encoded(asked, upstream, model, quirks, (seal, origin), remedies=remedies)
     headers = {
-        **_passed(asked.headers, channel, protocol),
         **call.headers,
+        **(upstream.pass_headers(asked.headers, asked.payload, quirks) if raw else {}),
         "content-type": "application/json",
         "accept-encoding": "identity",
         "user-agent": USER_AGENT,
     }
-    url = channel.base_url.rstrip("/") + call.path
+    url = address.join(channel.base_url, call.path)
     return Prepared(
         Outgoing(channel, url, headers, body, asked.stream, fresh),
         upstream,
         quirks,
         raw,
         losses,
-        urlsplit(channel.base_url).path.rstrip("/") + call.path,
+        urlsplit(url).path,
         lambda part: seal_part(part, seal, origin),
         secret,
     )
@@ -200,15 +211,12 @@ def _patched(
     asked: Asked, model: str, quirks: Quirks, seal: Seal, remedies: Sequence[Remedy]
 ) -> tuple[bytes, tuple[Loss, ...]]:
     """The client's own bytes with another model; envelopes of ours taken out, and a channel's own fields added."""
-    payload: JSON = {**quirks.body, **asked.payload}
-    losses: tuple[Loss, ...] = ()
-    if _SEALED_MARK in asked.body:
-        payload, losses = strip_sealed(payload, seal)
-    payload, lost = _mended(payload, remedies)
-    changes = {name: value for name, value in payload.items() if asked.payload.get(name, _ABSENT) is not value}
-    body = retarget_raw(asked.body, model, changes)
-    removed = asked.payload.keys() - payload.keys()
-    return without_raw(body, removed) if removed else body, (*losses, *lost)
+    passed = asked.codec.pass_on({**quirks.body, **asked.payload}, model, quirks, seal)
+    payload, lost = _mended(passed.payload, remedies)
+    changes = {name: value for name, value in payload.items() if asked.given.get(name, _ABSENT) is not value}
+    body = patch_raw(asked.body, changes)
+    removed = asked.given.keys() - payload.keys()
+    return without_raw(body, removed) if removed else body, (*passed.losses, *lost)
 
 
 def _mended(payload: JSON, remedies: Sequence[Remedy]) -> tuple[JSON, tuple[Loss, ...]]:
@@ -226,13 +234,3 @@ def _encoded(
     encoded = upstream.encode_request(replace(request, model=model), quirks)
     payload, left_out = _mended(encoded.payload, remedies)
     return msgspec.json.encode(payload), (*lost, *encoded.losses, *left_out)
-
-
-def _passed(headers: Mapping[str, str], channel: Channel, protocol: str) -> dict[str, str]:
-    if channel.type != "openai" or protocol != "openai_responses":
-        return {}
-    return {
-        name: value
-        for name, value in headers.items()
-        if name in _OPENAI_HEADERS or name.startswith(_OPENAI_PREFIXES) or name == "x-client-request-id"
-    }

@@ -12,7 +12,7 @@ from aiohttp import web
 
 from axonhub_cli.llm.errors import APIError
 from axonhub_cli.llm.events import ResponseStart
-from axonhub_cli.protocols.base import Codec, StreamEncoder
+from axonhub_cli.protocols.base import Codec, Manners, StreamEncoder
 from axonhub_cli.server.calls import Asked
 from axonhub_cli.server.connection import SAFE_HEADERS
 from axonhub_cli.server.limits import Limits
@@ -20,8 +20,6 @@ from axonhub_cli.server.watchdog import Watchdog
 
 _MAX_RETRY_AFTER_S = 60
 _JSON = "application/json"
-# SDKs take a body that ends well for an answer that did: after an error the connection breaks (reliability 5.3).
-_BREAKS_AFTER_ERROR = frozenset({"openai_chat"})
 
 
 def base_headers(request_id: str, trace_id: str | None = None) -> dict[str, str]:
@@ -30,9 +28,9 @@ def base_headers(request_id: str, trace_id: str | None = None) -> dict[str, str]
     return headers | ({"x-axonhub-trace-id": trace_id} if trace_id else {})
 
 
-def stream_headers(request_id: str, trace_id: str | None) -> dict[str, str]:
+def stream_headers(request_id: str, trace_id: str | None, media: str) -> dict[str, str]:
     """For an answer that streams."""
-    return {**base_headers(request_id, trace_id), "Content-Type": "text/event-stream", "X-Accel-Buffering": "no"}
+    return {**base_headers(request_id, trace_id), "Content-Type": media, "X-Accel-Buffering": "no"}
 
 
 def json_response(status: int, body: bytes, headers: Mapping[str, str]) -> web.Response:
@@ -50,9 +48,7 @@ def error_response(codec: Codec, error: APIError, headers: Mapping[str, str]) ->
     Codex understands (reliability 0.2)."""
     status, payload = codec.encode_error(error)
     extra = {}
-    # Codex 0.169 ends its turn at an overloaded 503 after 5 requests in 3.5 s; with a wait it makes 30 in a minute.
-    ends_turn = status == 503 and codec.name == "openai_responses"
-    if error.retry_after is not None and not ends_turn:
+    if error.retry_after is not None and (status != 503 or codec.manners.waits_at_503):
         extra["Retry-After"] = str(min(max(math.ceil(error.retry_after), 1), _MAX_RETRY_AFTER_S))
     return json_response(status, msgspec.json.encode(payload), {**headers, **extra})
 
@@ -91,8 +87,8 @@ class _Stream(web.StreamResponse):
 class Client:
     """Writes are whole SSE events, or raw pieces that a relay vouches for."""
 
-    def __init__(self, request: web.BaseRequest, protocol: str, limits: Limits) -> None:
-        self._request, self._protocol, self._limits = request, protocol, limits
+    def __init__(self, request: web.BaseRequest, manners: Manners, limits: Limits) -> None:
+        self._request, self._manners, self._limits = request, manners, limits
         self._response: _Stream | None = None
         self._beat: asyncio.Task[None] | None = None
         self.watchdog: Watchdog | None = None
@@ -135,7 +131,7 @@ class Client:
     async def end_after_error(self) -> web.StreamResponse:
         """After an error event: Codex acts on it only when the body ends (reliability 0.3, F7)."""
         assert self._response is not None
-        if self._protocol in _BREAKS_AFTER_ERROR:
+        if self._manners.breaks_after_error:
             self.close()
         else:
             self._response.force_close()

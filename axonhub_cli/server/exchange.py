@@ -38,12 +38,12 @@ class Exchange:
     ) -> None:
         self._hub, self._live, self._request, self._asked, self._key = hub, live, request, asked, key
         self._identity = affinity.identify(asked.headers, asked.payload, hub.config.server.trace)
-        self._client = Client(request, asked.codec.name, hub.limits)
+        self._client = Client(request, asked.codec.manners, hub.limits)
         record = new_record(
             record_id, asked, self._identity, key, path=request.path, server=hub.server, now_ms=hub.now_ms()
         )
         self._journal = Journal(record, hub.recorder, hub.metrics, clock=hub.clock, now_ms=hub.now_ms)
-        self._headers = stream_headers(record_id, self._identity.trace_id)
+        self._headers = stream_headers(record_id, self._identity.trace_id, asked.media)
         self._attempt: Attempt | None = None
         self._beginning = Beginning(asked, record_id.partition("_")[2], hub.now_ms() // 1000)
         self.task: asyncio.Task[object] | None = None

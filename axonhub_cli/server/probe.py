@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -19,7 +18,8 @@ from axonhub_cli.llm.fold import fold
 from axonhub_cli.llm.request import Message, Request, Role
 from axonhub_cli.llm.response import Response, Usage
 from axonhub_cli.protocols import registry
-from axonhub_cli.protocols.base import Codec, Operation
+from axonhub_cli.protocols.base import Call, Codec, Operation
+from axonhub_cli.server import address
 from axonhub_cli.server.limits import Limits
 from axonhub_cli.server.reloader import DEMO
 from axonhub_cli.server.transports import Transports
@@ -63,11 +63,11 @@ async def upstream_models(channel: Channel, key: str | None) -> list[str]:
     transports = Transports(_LIMITS)
     try:
         codec = registry.codec(vendors.protocols(channel)[0])
-        url = channel.base_url.rstrip("/") + "/models"
-        reply = await transports.get(Outgoing(channel, url, _headers(codec, "", key or "", stream=False), b"", False))
+        call = codec.call(Operation.MODELS, "", key or "", False, vendors.quirks(channel))
+        reply = await transports.get(_outgoing(channel, call, b"", stream=False))
         data = await _whole(reply)
         _check(codec, reply, data)
-        return _names(data)
+        return codec.decode_models(_json(data))
     except Failure as failure:
         message = failure.error.message.replace(key, "[key]") if key else failure.error.message
         raise AxonHubError(
@@ -84,10 +84,8 @@ async def _ask(
     codec, quirks = registry.codec(vendors.protocols(channel)[0]), vendors.quirks(channel)
     request = Request(model, messages=(Message(Role.USER, (TextPart(_PROMPT),)),), max_tokens=_MAX_TOKENS, stream=True)
     body = msgspec.json.encode(codec.encode_request(request, quirks).payload)
-    path = codec.call(Operation.GENERATE, model, key, True).path
-    headers = _headers(codec, model, key, stream=True)
-    url = channel.base_url.rstrip("/") + path
-    reply = await transports.send(Outgoing(channel, url, headers, body, True))
+    call = codec.call(Operation.GENERATE, model, key, True, quirks)
+    reply = await transports.send(_outgoing(channel, call, body, stream=True))
     try:
         if reply.status >= 300:
             _check(codec, reply, await _whole(reply))
@@ -103,10 +101,10 @@ async def _ask(
         reply.close()
 
 
-def _headers(codec: Codec, model: str, key: str, *, stream: bool) -> dict[str, str]:
-    call = codec.call(Operation.GENERATE, model, key, stream)
+def _outgoing(channel: Channel, call: Call, body: bytes, *, stream: bool) -> Outgoing:
     common = {"content-type": "application/json", "accept-encoding": "identity", "user-agent": USER_AGENT}
-    return {**call.headers, **common}
+    url = address.join(channel.base_url, call.path)
+    return Outgoing(channel, url, {**call.headers, **common}, body, stream)
 
 
 async def _whole(reply: Reply) -> bytes:
@@ -123,15 +121,11 @@ def _check(codec: Codec, reply: Reply, data: bytes) -> None:
         raise Failure(codec.decode_error(reply.status, reply.headers, data))
 
 
-def _names(data: bytes) -> list[str]:
-    """OpenAI's list, or a bare one, as some servers send it."""
+def _json(data: bytes) -> Any:
     try:
-        payload: Any = msgspec.json.decode(data)
+        return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return []
-    rows: Iterable[Any] = payload.get("data") or () if isinstance(payload, dict) else payload
-    names = [row.get("id") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
-    return [name for name in names if isinstance(name, str)]
+        return None
 
 
 def _ms(start: float) -> int:

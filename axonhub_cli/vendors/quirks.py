@@ -39,6 +39,7 @@ class Quirks(Struct, frozen=True):
     files: bool = True
     think_tags: bool = False  # writes reasoning into the text between <think> tags (pitfall 57)
     stream_usage: bool = True  # takes stream_options.include_usage
+    codex_headers: bool = False  # is told what Codex's own headers say (pitfall 171)
 
     # Anthropic Messages; also max_output_tokens, efforts, response_format, fields, hosted_tools, vision and files
     auth: str = "x-api-key"  # how the key is shown: x-api-key or bearer

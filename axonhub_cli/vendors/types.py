@@ -90,6 +90,7 @@ _TYPES = (
         "https://api.openai.com/v1",
         "OPENAI_API_KEY",
         *_facts("2026-11", _OPENAI_DOCS, custom_tools=True, audio=True),
+        *_facts("2026-08", "pitfall 171: nobody else's business", codex_headers=True),
         protocols=(RESPONSES, CHAT),
     ),
     _type("openai-compatible", "", None, *_COMPATIBLE),

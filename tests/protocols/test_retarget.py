@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from axonhub_cli.llm.errors import Failure
-from axonhub_cli.protocols.retarget import retarget, retarget_raw
+from axonhub_cli.protocols.retarget import retarget, retarget_raw, without_raw
 
 NESTED = b'[1.50, {"model" : "inner", "big": 123456789012345678901234567890}, "\\u00e9/\\/"]'
 
@@ -65,3 +65,8 @@ def test_any_object(payload: dict[str, object], surrogate: bool) -> None:
     if surrogate:
         payload = {**payload, "odd": "\ud800"}
     assert json.loads(retarget_raw(json.dumps(payload).encode(), "b")) == {**payload, "model": "b"}
+
+
+def test_fields_taken_out_of_json_that_only_the_standard_library_reads():
+    assert json.loads(without_raw(b'{"a":"\\ud800","b":1}', {"b"})) == {"a": "\ud800"}
+    assert without_raw(b'{"a":1.0,"b":1}', {"b"}) == b'{"a":1.0}'

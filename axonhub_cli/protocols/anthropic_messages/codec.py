@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from axonhub_cli.llm.errors import APIError
 from axonhub_cli.llm.request import Request
 from axonhub_cli.llm.response import Response, Usage
-from axonhub_cli.protocols.anthropic_messages import decode, errors, http, request, response
+from axonhub_cli.protocols.anthropic_messages import count, decode, errors, http, passing, request, response
 from axonhub_cli.protocols.anthropic_messages.stream import StreamDecoder
 from axonhub_cli.protocols.anthropic_messages.usage import decode_usage
 from axonhub_cli.protocols.anthropic_messages.watch import StreamWatcher
 from axonhub_cli.protocols.anthropic_messages.writer import StreamEncoder
-from axonhub_cli.protocols.base import JSON, Call, Encoded, Operation
+from axonhub_cli.protocols.base import JSON, SSE, Call, Encoded, Manners, Operation, Unsealer
 from axonhub_cli.protocols.failures import read_error
 from axonhub_cli.vendors import Quirks
 
@@ -21,6 +22,7 @@ class MessagesCodec:
     """See `base.Codec`."""
 
     name = "anthropic_messages"
+    manners = Manners()
 
     def decode_request(self, payload: JSON) -> Request:
         """See `base.Codec`."""
@@ -72,6 +74,30 @@ class MessagesCodec:
     ) -> Call:
         """See `base.Codec`; `quirks.auth` says how the key is shown."""
         return http.call(operation, model, key, stream, quirks)
+
+    def pass_on(self, payload: JSON, model: str, quirks: Quirks, unsealer: Unsealer) -> Encoded:
+        """See `base.Codec`."""
+        return passing.pass_on(payload, model, quirks)
+
+    def pass_headers(self, headers: Mapping[str, str], payload: JSON, quirks: Quirks) -> dict[str, str]:
+        """See `base.Codec`."""
+        return http.pass_headers(headers, payload, quirks)
+
+    def stream_media(self, payload: JSON) -> str:
+        """See `base.Codec`."""
+        return SSE
+
+    def encode_count(self, tokens: int) -> JSON:
+        """See `base.Codec`."""
+        return count.encode_count(tokens)
+
+    def decode_count(self, payload: JSON) -> int:
+        """See `base.Codec`."""
+        return count.decode_count(payload)
+
+    def decode_models(self, payload: Any) -> list[str]:
+        """See `base.Codec`."""
+        return passing.model_names(payload)
 
 
 CODEC = MessagesCodec()

@@ -5,8 +5,11 @@ https://platform.claude.com/docs/en/api/overview (headers)
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+
 from axonhub_cli.llm.errors import invalid
-from axonhub_cli.protocols.base import Call, Operation
+from axonhub_cli.protocols.base import JSON, Call, Operation
 from axonhub_cli.vendors import Quirks
 
 VERSION = "2023-06-01"
@@ -14,7 +17,10 @@ _PATHS = {
     Operation.GENERATE: "/v1/messages",
     Operation.COMPACT: "/v1/messages",  # a summary is an ordinary answer here
     Operation.COUNT_TOKENS: "/v1/messages/count_tokens",
+    Operation.MODELS: "/v1/models?limit=1000",
 }
+_STREAMED = frozenset({Operation.GENERATE, Operation.COMPACT})
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _REDACT = "redact-thinking"
 
 
@@ -24,7 +30,7 @@ def call(operation: Operation, model: str, key: str, stream: bool, quirks: Quirk
     path = _PATHS.get(operation)
     if path is None:
         raise invalid(f"Anthropic Messages has no {operation.value} operation.", code="unsupported_operation")
-    accept = "text/event-stream" if stream and operation is not Operation.COUNT_TOKENS else "application/json"
+    accept = "text/event-stream" if stream and operation in _STREAMED else "application/json"
     headers = {"accept": accept, "anthropic-version": VERSION}
     if key and quirks.auth == "bearer":
         headers["authorization"] = f"Bearer {key}"
@@ -44,3 +50,15 @@ def betas(asked: str | None, quirks: Quirks, *, summaries: bool = False) -> str 
     if summaries:
         kept = [flag for flag in kept if not flag.startswith(_REDACT)]
     return ",".join(dict.fromkeys(kept)) or None
+
+
+def pass_headers(headers: Mapping[str, str], payload: JSON, quirks: Quirks) -> dict[str, str]:
+    """The version a client was written for, and those of its beta flags that this upstream takes."""
+    passed: dict[str, str] = {}
+    if _DATE.fullmatch(version := headers.get("anthropic-version", "")):
+        passed["anthropic-version"] = version
+    thinking = payload.get("thinking")
+    shown = isinstance(thinking, Mapping) and thinking.get("display") == "summarized"
+    if flags := betas(headers.get("anthropic-beta"), quirks, summaries=shown):
+        passed["anthropic-beta"] = flags
+    return passed

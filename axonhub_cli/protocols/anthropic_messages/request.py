@@ -53,7 +53,7 @@ def encode_request(request: Request, quirks: Quirks) -> Encoded:
     payload |= quirks.body
     if request.stream:
         payload["stream"] = True
-    return Encoded(_allowed(payload, quirks, losses), losses.all())
+    return Encoded(allowed(payload, quirks, losses), losses.all())
 
 
 def _bill(system: list[JSON], native: Mapping[str, Any] | None) -> None:
@@ -135,7 +135,7 @@ def _own(native: Mapping[str, Any] | None, payload: JSON) -> None:
             payload[field] = value
 
 
-def _allowed(payload: JSON, quirks: Quirks, losses: Losses) -> JSON:
+def allowed(payload: JSON, quirks: Quirks, losses: Losses) -> JSON:
     """Without the optional fields that this vendor refuses (pitfall 82)."""
     if not quirks.fields:
         return payload

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from axonhub_cli.llm.errors import APIError
 from axonhub_cli.llm.request import Request
 from axonhub_cli.llm.response import Response, Usage
-from axonhub_cli.protocols.base import JSON, Call, Encoded, Operation
-from axonhub_cli.protocols.gemini import decode, errors, http, request, response
+from axonhub_cli.protocols.base import JSON, SSE, Call, Encoded, Manners, Operation, Unsealer
+from axonhub_cli.protocols.gemini import count, decode, errors, http, passing, request, response
 from axonhub_cli.protocols.gemini.stream import GeminiStreamDecoder
 from axonhub_cli.protocols.gemini.usage import decode_usage
 from axonhub_cli.protocols.gemini.watch import GeminiStreamWatcher
@@ -26,6 +27,7 @@ class GeminiCodec:
     """
 
     name = "gemini"
+    manners = Manners(breaks_after_error=True)
 
     def decode_request(self, payload: JSON) -> Request:
         """See `base.Codec`."""
@@ -67,9 +69,33 @@ class GeminiCodec:
         """See `base.Codec`."""
         return errors.encode_error(error)
 
-    def call(self, operation: Operation, model: str, key: str, stream: bool) -> Call:
+    def call(self, operation: Operation, model: str, key: str, stream: bool, quirks: Quirks) -> Call:
         """See `base.Codec`."""
         return http.call(operation, model, key, stream)
+
+    def pass_on(self, payload: JSON, model: str, quirks: Quirks, unsealer: Unsealer) -> Encoded:
+        """See `base.Codec`."""
+        return Encoded(*passing.pass_on(payload, model, quirks))
+
+    def pass_headers(self, headers: Mapping[str, str], payload: JSON, quirks: Quirks) -> dict[str, str]:
+        """See `base.Codec`."""
+        return {}
+
+    def stream_media(self, payload: JSON) -> str:
+        """See `base.Codec`."""
+        return "application/json" if payload.get("alt") == "json" else SSE
+
+    def encode_count(self, tokens: int) -> JSON:
+        """See `base.Codec`."""
+        return count.encode_count(tokens)
+
+    def decode_count(self, payload: JSON) -> int:
+        """See `base.Codec`."""
+        return count.decode_count(payload)
+
+    def decode_models(self, payload: Any) -> list[str]:
+        """See `base.Codec`."""
+        return passing.model_names(payload)
 
 
 CODEC = GeminiCodec()

@@ -15,14 +15,18 @@ ROOT = "/v1beta/"
 def call(operation: Operation, model: str, key: str, stream: bool) -> Call:
     """See `base.Codec.call`. A summary of the conversation is an ordinary answer here."""
     stream = stream and operation is not Operation.COUNT_TOKENS
+    if operation is Operation.MODELS:
+        return Call(f"{ROOT}models?pageSize=1000", {"accept": "application/json", **_shown(key)})
     if operation is Operation.COUNT_TOKENS:
         method = "countTokens"
     else:
         method = "streamGenerateContent?alt=sse" if stream else "generateContent"
-    headers = {"accept": "text/event-stream" if stream else "application/json"}
-    if key:
-        headers["x-goog-api-key"] = key
+    headers = {"accept": "text/event-stream" if stream else "application/json", **_shown(key)}
     return Call(f"{ROOT}{quote(resource(model), safe='/@-._~')}:{method}", headers)
+
+
+def _shown(key: str) -> dict[str, str]:
+    return {"x-goog-api-key": key} if key else {}
 
 
 def resource(model: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from axonhub_cli.protocols.base import JSON, Loss
+from axonhub_cli.protocols.gemini.count import WRAPPER
+from axonhub_cli.protocols.gemini.http import resource
 from axonhub_cli.protocols.gemini.models import takes_sentinel
 from axonhub_cli.protocols.gemini.signatures import FIELD, SENTINEL, tokens_in
 from axonhub_cli.vendors import Quirks
@@ -17,9 +19,13 @@ def pass_on(payload: JSON, model: str, quirks: Quirks) -> tuple[JSON, tuple[Loss
     """The body for the upstream; the caller's payload is not touched.
 
     Sealed tokens, made while another vendor answered, never leave: a call that bore one gets the documented stand-in
-    where the model wants one, a thought with nothing else in it goes.
+    where the model wants one, a thought with nothing else in it goes. A request that is wrapped to be counted is told
+    the model inside.
     """
-    body = {name: value for name, value in payload.items() if name not in _NOT_IN_THE_BODY}
+    if isinstance(inner := payload.get(WRAPPER), dict):
+        passed, losses = pass_on(inner, model, quirks)
+        return {**_bare(payload), WRAPPER: {**passed, "model": resource(model)}}, losses
+    body = _bare(payload)
     contents = body.get("contents")
     if not isinstance(contents, list):
         return body, ()
@@ -29,6 +35,22 @@ def pass_on(payload: JSON, model: str, quirks: Quirks) -> tuple[JSON, tuple[Loss
         return body, ()
     loss = Loss("contents.parts.thoughtSignature", "made for another channel")
     return {**body, "contents": [content for content in cleaned if content is not None]}, (loss,)
+
+
+def model_names(payload: Any) -> list[str]:
+    """The names of `{"models": [{"name": "models/NAME"}]}` that answer questions."""
+    rows = payload.get("models") if isinstance(payload, dict) else None
+    found = [row for row in rows if isinstance(row, dict) and _answers(row)] if isinstance(rows, list) else []
+    return [row["name"].removeprefix("models/") for row in found if isinstance(row.get("name"), str)]
+
+
+def _answers(row: JSON) -> bool:
+    methods = row.get("supportedGenerationMethods")
+    return not isinstance(methods, list) or "generateContent" in methods
+
+
+def _bare(payload: JSON) -> JSON:
+    return {name: value for name, value in payload.items() if name not in _NOT_IN_THE_BODY}
 
 
 def _content(content: Any, stand_in: str | None) -> Any:

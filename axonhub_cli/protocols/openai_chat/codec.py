@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from axonhub_cli.llm.errors import APIError
+from axonhub_cli.llm.errors import APIError, Failure
 from axonhub_cli.llm.request import Request
 from axonhub_cli.llm.response import Response, Usage
-from axonhub_cli.protocols.base import JSON, Call, Encoded, Operation
+from axonhub_cli.protocols.base import JSON, SSE, Call, Encoded, Manners, Operation, Unsealer
 from axonhub_cli.protocols.failures import read_error
 from axonhub_cli.protocols.openai_chat import decode, errors, http, request, response, usage
 from axonhub_cli.protocols.openai_chat.stream import ChatStreamDecoder
 from axonhub_cli.protocols.openai_chat.watch import ChatStreamWatcher
 from axonhub_cli.protocols.openai_chat.writer import ChatStreamEncoder
+from axonhub_cli.protocols.openai_models import listed_ids
+from axonhub_cli.protocols.retarget import retarget
 from axonhub_cli.vendors import Quirks
 
 
@@ -20,6 +23,7 @@ class ChatCodec:
     """See `base.Codec`."""
 
     name = "openai_chat"
+    manners = Manners(breaks_after_error=True)
 
     def decode_request(self, payload: JSON) -> Request:
         """See `base.Codec`."""
@@ -61,9 +65,33 @@ class ChatCodec:
         """See `base.Codec`."""
         return errors.encode_error(error)
 
-    def call(self, operation: Operation, model: str, key: str, stream: bool) -> Call:
+    def call(self, operation: Operation, model: str, key: str, stream: bool, quirks: Quirks) -> Call:
         """See `base.Codec`."""
         return http.call(operation, model, key, stream)
+
+    def pass_on(self, payload: JSON, model: str, quirks: Quirks, unsealer: Unsealer) -> Encoded:
+        """See `base.Codec`."""
+        return Encoded(retarget(payload, model))
+
+    def pass_headers(self, headers: Mapping[str, str], payload: JSON, quirks: Quirks) -> dict[str, str]:
+        """See `base.Codec`."""
+        return {}
+
+    def stream_media(self, payload: JSON) -> str:
+        """See `base.Codec`."""
+        return SSE
+
+    def encode_count(self, tokens: int) -> JSON:
+        """See `base.Codec`. Nobody asks over this protocol."""
+        return {"input_tokens": tokens}
+
+    def decode_count(self, payload: JSON) -> int:
+        """See `base.Codec`."""
+        raise Failure(errors.broken("Chat Completions counts no tokens."))
+
+    def decode_models(self, payload: Any) -> list[str]:
+        """See `base.Codec`."""
+        return listed_ids(payload)
 
 
 CODEC = ChatCodec()

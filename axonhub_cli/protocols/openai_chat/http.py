@@ -13,7 +13,9 @@ def call(operation: Operation, model: str, key: str, stream: bool) -> Call:
     del model  # it travels in the payload
     if operation is Operation.COUNT_TOKENS:
         raise Failure(APIError(ErrorKind.NOT_FOUND, "Chat Completions cannot count tokens without answering.", 404))
+    if operation is Operation.MODELS:
+        stream = False
     headers = {"accept": "text/event-stream" if stream else "application/json"}
     if key:
         headers["authorization"] = f"Bearer {key}"
-    return Call(PATH, headers)
+    return Call("/models" if operation is Operation.MODELS else PATH, headers)

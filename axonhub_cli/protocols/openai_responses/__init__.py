@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from axonhub_cli.llm.errors import APIError
+from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.llm.request import Request
 from axonhub_cli.llm.response import Response, Usage
-from axonhub_cli.protocols.base import JSON, Call, Encoded, Operation
+from axonhub_cli.protocols.base import JSON, SSE, Call, Encoded, Manners, Operation, Unsealer
 from axonhub_cli.protocols.failures import read_error
+from axonhub_cli.protocols.opaque import strip_sealed
+from axonhub_cli.protocols.openai_models import listed_ids
 from axonhub_cli.protocols.openai_responses import encode, errors, http, request, response
 from axonhub_cli.protocols.openai_responses.encoder import StreamEncoder
 from axonhub_cli.protocols.openai_responses.stream import StreamDecoder
 from axonhub_cli.protocols.openai_responses.watcher import StreamWatcher
+from axonhub_cli.protocols.retarget import retarget
 from axonhub_cli.vendors import Quirks
 
 __all__ = ["CODEC", "COMPACT", "CompactCodec", "ResponsesCodec"]
@@ -22,6 +26,9 @@ class ResponsesCodec:
     """See `protocols.base.Codec`."""
 
     name = "openai_responses"
+    # Codex 0.169 ends its turn at an overloaded 503 after 5 requests in 3.5 s; with a wait it makes 30 in a minute.
+    # It estimates its context anew from our envelopes unless told that reasoning is counted (pitfall 134).
+    manners = Manners(waits_at_503=False, translated_headers={"x-reasoning-included": "true"})
 
     def decode_request(self, payload: JSON) -> Request:
         return request.decode_request(payload)
@@ -53,8 +60,27 @@ class ResponsesCodec:
     def encode_error(self, error: APIError) -> tuple[int, JSON]:
         return errors.encode_error(error)
 
-    def call(self, operation: Operation, model: str, key: str, stream: bool) -> Call:
+    def call(self, operation: Operation, model: str, key: str, stream: bool, quirks: Quirks) -> Call:
         return http.call(operation, model, key, stream)
+
+    def pass_on(self, payload: JSON, model: str, quirks: Quirks, unsealer: Unsealer) -> Encoded:
+        stripped, losses = strip_sealed(payload, unsealer)
+        return Encoded(retarget(stripped, model), losses)
+
+    def pass_headers(self, headers: Mapping[str, str], payload: JSON, quirks: Quirks) -> dict[str, str]:
+        return http.pass_headers(headers) if quirks.codex_headers else {}
+
+    def stream_media(self, payload: JSON) -> str:
+        return SSE
+
+    def encode_count(self, tokens: int) -> JSON:
+        return {"object": "response.input_tokens", "input_tokens": tokens}
+
+    def decode_count(self, payload: JSON) -> int:
+        raise Failure(APIError(ErrorKind.BAD_GATEWAY, "Responses counts no tokens.", 502, upstream=True))
+
+    def decode_models(self, payload: Any) -> list[str]:
+        return listed_ids(payload)
 
 
 class CompactCodec(ResponsesCodec):

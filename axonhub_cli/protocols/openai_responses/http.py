@@ -1,14 +1,23 @@
-"""Where a Responses upstream is asked, and how the key is carried.
+"""Where a Responses upstream is asked, how the key is carried, and which headers of a client go along.
 
 https://platform.openai.com/docs/api-reference/responses
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from axonhub_cli.llm.errors import invalid
 from axonhub_cli.protocols.base import Call, Operation
 
-_PATHS = {Operation.GENERATE: "/responses", Operation.COMPACT: "/responses/compact"}
+_PATHS = {
+    Operation.GENERATE: "/responses",
+    Operation.COMPACT: "/responses/compact",
+    Operation.MODELS: "/models",
+}
+# Codex's own, for OpenAI itself (reliability B11, pitfall 171).
+_OWN = frozenset({"session-id", "thread-id", "session_id", "conversation_id", "originator", "openai-beta"})
+_OWN_PREFIXES = ("x-codex-", "x-openai-", "x-responsesapi-", "x-client-request-id")
 
 
 def call(operation: Operation, model: str, key: str, stream: bool) -> Call:
@@ -19,3 +28,8 @@ def call(operation: Operation, model: str, key: str, stream: bool) -> Call:
     accept = "text/event-stream" if stream and operation is Operation.GENERATE else "application/json"
     headers = {"content-type": "application/json", "accept": accept}
     return Call(path, headers | ({"authorization": f"Bearer {key}"} if key else {}))
+
+
+def pass_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """What Codex tells OpenAI about itself."""
+    return {name: value for name, value in headers.items() if name in _OWN or name.startswith(_OWN_PREFIXES)}

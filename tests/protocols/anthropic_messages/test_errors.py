@@ -78,13 +78,13 @@ def test_errors_of_upstreams(status: int, word: str, message: str, kind: ErrorKi
 
 
 def test_calls() -> None:
-    call = CODEC.call(Operation.GENERATE, "m", "k", True)
+    call = CODEC.call(Operation.GENERATE, "m", "k", True, Quirks())
     assert call.path == "/v1/messages" and call.headers["anthropic-version"] == "2023-06-01"
     assert call.headers["x-api-key"] == "k" and call.headers["accept"] == "text/event-stream"
     bearer = CODEC.call(Operation.COUNT_TOKENS, "m", "k", True, Quirks(auth="bearer"))
     assert bearer.path == "/v1/messages/count_tokens" and bearer.headers["authorization"] == "Bearer k"
     assert "x-api-key" not in bearer.headers and bearer.headers["accept"] == "application/json"
-    assert "x-api-key" not in CODEC.call(Operation.GENERATE, "m", "", False).headers
+    assert "x-api-key" not in CODEC.call(Operation.GENERATE, "m", "", False, Quirks()).headers
 
 
 @pytest.mark.parametrize(

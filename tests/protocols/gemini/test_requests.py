@@ -178,9 +178,9 @@ def test_formats() -> None:  # pitfalls 15, 96
     ],
 )
 def test_calls(operation: Operation, stream: bool, path: str) -> None:  # pitfall 100
-    call = CODEC.call(operation, "gemini-3-pro", "secret", stream)
+    call = CODEC.call(operation, "gemini-3-pro", "secret", stream, Quirks())
     assert call.path == path and call.headers["x-goog-api-key"] == "secret"
-    assert CODEC.call(operation, "tunedModels/a?b", "", stream).path.startswith("/v1beta/tunedModels/a%3Fb:")
+    assert CODEC.call(operation, "tunedModels/a?b", "", stream, Quirks()).path.startswith("/v1beta/tunedModels/a%3Fb:")
 
 
 def test_counting() -> None:  # pitfall 101

@@ -10,6 +10,7 @@ from axonhub_cli.llm.errors import APIError, ErrorKind
 from axonhub_cli.protocols.base import Operation
 from axonhub_cli.protocols.openai_chat import CODEC
 from axonhub_cli.protocols.openai_chat.usage import decode_usage, encode_usage
+from axonhub_cli.vendors import Quirks
 from tests.protocols.openai_chat.support import chunk, failure, sse
 
 
@@ -92,11 +93,11 @@ def test_codes_that_clients_act_on() -> None:
 
 
 def test_call() -> None:
-    asked = CODEC.call(Operation.GENERATE, "m", "sk-1", True)
+    asked = CODEC.call(Operation.GENERATE, "m", "sk-1", True, Quirks())
     assert asked.path == "/chat/completions"
     assert asked.headers == {"authorization": "Bearer sk-1", "accept": "text/event-stream"}
-    assert "authorization" not in CODEC.call(Operation.COMPACT, "m", "", False).headers
-    assert failure(CODEC.call, Operation.COUNT_TOKENS, "m", "k", False).error.status == 404
+    assert "authorization" not in CODEC.call(Operation.COMPACT, "m", "", False, Quirks()).headers
+    assert failure(CODEC.call, Operation.COUNT_TOKENS, "m", "k", False, Quirks()).error.status == 404
 
 
 def test_the_watcher_is_not_fooled_by_text_about_itself() -> None:

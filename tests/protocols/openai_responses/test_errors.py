@@ -5,6 +5,7 @@ import pytest
 from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.protocols.base import Operation
 from axonhub_cli.protocols.openai_responses import CODEC
+from axonhub_cli.vendors import Quirks
 
 
 @pytest.mark.parametrize(
@@ -45,12 +46,12 @@ def test_every_kind_has_words() -> None:
 
 
 def test_call() -> None:
-    call = CODEC.call(Operation.GENERATE, "m", "k", True)
+    call = CODEC.call(Operation.GENERATE, "m", "k", True, Quirks())
     assert (call.path, call.headers["authorization"], call.headers["accept"]) == (
         "/responses",
         "Bearer k",
         "text/event-stream",
     )
-    assert CODEC.call(Operation.COMPACT, "m", "k", False).path == "/responses/compact"
+    assert CODEC.call(Operation.COMPACT, "m", "k", False, Quirks()).path == "/responses/compact"
     with pytest.raises(Failure):
-        CODEC.call(Operation.COUNT_TOKENS, "m", "k", False)
+        CODEC.call(Operation.COUNT_TOKENS, "m", "k", False, Quirks())

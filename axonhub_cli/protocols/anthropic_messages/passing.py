@@ -1,0 +1,26 @@
+"""A Messages client's own payload on its way to a Messages upstream, untouched but for what is ours (pitfall 65)."""
+
+from __future__ import annotations
+
+from axonhub_cli.protocols.anthropic_messages.losses import Losses
+from axonhub_cli.protocols.anthropic_messages.request import allowed
+from axonhub_cli.protocols.base import JSON, Encoded
+from axonhub_cli.protocols.opaque import strip_thinking
+from axonhub_cli.protocols.retarget import retarget
+from axonhub_cli.vendors import Quirks
+
+
+def pass_on(payload: JSON, model: str, quirks: Quirks) -> Encoded:
+    """See `base.Codec.pass_on`. Fields that a vendor is known to refuse stay behind with the beta flags they came
+    with (pitfall 82)."""
+    stripped, sealed = strip_thinking(payload)
+    losses = Losses()
+    kept = allowed(stripped, quirks, losses)
+    return Encoded(retarget(kept, model), (*sealed, *losses.all()))
+
+
+def model_names(payload: object) -> list[str]:
+    """The ids of `{"data": [{"id": ...}]}`."""
+    rows = payload.get("data") if isinstance(payload, dict) else None
+    names = [row.get("id") for row in rows if isinstance(row, dict)] if isinstance(rows, list) else []
+    return [name for name in names if isinstance(name, str)]
