@@ -25,6 +25,7 @@ from axonhub_cli.integrations import codex, codex_undo
 MAX_BYTES = 4 << 20
 _RECEIPT_VERSION = 1
 _TRIES = 3
+_KEPT = 8  # ways back of earlier setups
 
 
 class Location(Struct, frozen=True):
@@ -47,12 +48,19 @@ class Location(Struct, frozen=True):
 
 
 class Receipt(Struct, frozen=True):
-    """`original` None: there was no file. `states` are digests of texts whose way back is `original`, whole."""
+    """`original` None: there was no file. `states` are digests of texts whose way back is `original`, whole.
+    `earlier` are the ways back of setups before this one: who writes at the same moment may bring their text back."""
 
     original: str | None
     states: tuple[str, ...]
     undo: codex_undo.Undo
     version: int = _RECEIPT_VERSION
+    earlier: tuple[codex_undo.Undo, ...] = ()
+
+    def undo_for(self, text: str) -> codex_undo.Undo:
+        """The way back that fits the model a text names; the newest where none does."""
+        model = codex.parse(text).get("model")
+        return next((undo for undo in (self.undo, *self.earlier) if undo.wanted.model == model), self.undo)
 
 
 class Change(Struct, frozen=True):
@@ -92,7 +100,7 @@ def setup(location: Location, wanted: codex.Wanted, dry_run: bool = False) -> Ch
             _refuse_read_only(location.config)
             states = [digest(plan.text), *([digest(text)] if text is not None else [])]
             undo = codex_undo.undo_of(base or "", plan, wanted)
-            _write_receipt(location, Receipt(base, tuple(states), undo))
+            _write_receipt(location, Receipt(base, tuple(states), undo, earlier=_earlier(receipt)))
             if _replaced(location.config, current, plan.text):
                 return change
     raise _busy(location)
@@ -160,7 +168,11 @@ def _original(text: str | None, receipt: Receipt | None) -> str | None:
         return None
     if receipt is not None and digest(text) in receipt.states:
         return receipt.original
-    return codex_undo.uninstall(text, receipt.undo if receipt else None)
+    return codex_undo.uninstall(text, receipt.undo_for(text) if receipt else None)
+
+
+def _earlier(receipt: Receipt | None) -> tuple[codex_undo.Undo, ...]:
+    return () if receipt is None else (receipt.undo, *receipt.earlier)[:_KEPT]
 
 
 def _write_receipt(location: Location, receipt: Receipt) -> None:

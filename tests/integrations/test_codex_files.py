@@ -235,3 +235,12 @@ def test_many_at_once_and_a_stranger_who_writes(location: Location) -> None:  # 
     left = location.config.read_bytes()
     assert left.startswith(ORIGINAL)
     assert b"axonhub" not in left
+
+
+def test_a_text_of_an_earlier_setup_that_comes_back_is_taken_apart(location: Location) -> None:  # D17
+    setup(location, WANTED)
+    before = location.config.read_bytes()
+    setup(location, OTHER)
+    location.config.write_bytes(before + b"\n[notice]\nseen = true\n")  # a writer that had read before our second run
+    remove(location)
+    assert location.config.read_bytes() == ORIGINAL + b"\n[notice]\nseen = true\n"
