@@ -93,6 +93,7 @@ async def start(
     host, port = options.address
     listener = listener or listen(host, port)
     store: Store | None = None
+    hub: Hub | None = None
     try:
         port = listener.getsockname()[1]
         store = opener(options.home, options.config)
@@ -104,6 +105,8 @@ async def start(
         await web.SockSite(runner, listener, backlog=_BACKLOG).start()
     except BaseException:
         listener.close()
+        if hub is not None:
+            await hub.transports.close()
         if store is not None:
             store.close()
         raise
@@ -133,7 +136,10 @@ def listen(host: str, port: int, *, shared: bool = False) -> socket.socket:
             raise ConflictError(
                 f"port {port} on {host} is in use by another program", "Give another --port, or stop that program."
             ) from error
-        raise AxonHubError(f"cannot listen on {host} port {port}: {error.strerror}", "Give another --port.") from error
+        other = "--host" if error.errno == errno.EADDRNOTAVAIL else "--port"
+        raise AxonHubError(
+            f"cannot listen on {host} port {port}: {error.strerror}", f"Give another {other}."
+        ) from error
     return listener
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from axonhub_cli.errors import ConflictError
+from axonhub_cli.errors import AxonHubError, ConflictError
 
 _NAME = "server.lock"
 
@@ -18,8 +18,14 @@ class ServerLock:
         self._descriptor: int | None = None
 
     def take(self) -> None:
-        """Raises ConflictError, naming pid and address of the server that has it."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        """Raises ConflictError, naming pid and address of the server that has it; AxonHubError where the file
+        cannot be written."""
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        except OSError as error:
+            raise AxonHubError(
+                f"cannot write {self._path}: {error.strerror}", "Make the folder writable, or give another --home."
+            ) from error
         try:
             _lock(descriptor)
         except OSError:
@@ -37,6 +43,12 @@ class ServerLock:
         if self._descriptor is not None:
             os.ftruncate(self._descriptor, 0)
             os.pwrite(self._descriptor, f"pid {os.getpid()}, {address}\n".encode(), 0)
+
+    def leave(self) -> None:
+        """For a child process: the lock stays with its parent alone."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
     def release(self) -> None:
         """Gives it back."""

@@ -9,6 +9,8 @@ import socket
 import sys
 import time
 
+from msgspec import Struct
+
 from axonhub_cli.errors import UsageError
 from axonhub_cli.server import log
 from axonhub_cli.server.app import ServeOptions, home_lock, listen, start
@@ -31,15 +33,16 @@ def run(options: ServeOptions) -> int:
         lock.release()
 
 
-def _one(options: ServeOptions, listener: socket.socket, lock: ServerLock | None) -> int:
+def _one(options: ServeOptions, listener: socket.socket, lock: ServerLock | None, master: int | None = None) -> int:
     try:
         import uvloop  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
-        return asyncio.run(_serve(options, listener, lock))
-    return int(uvloop.run(_serve(options, listener, lock)))
+        return asyncio.run(_serve(options, listener, lock, master))
+    return int(uvloop.run(_serve(options, listener, lock, master)))
 
 
-async def _serve(options: ServeOptions, listener: socket.socket, lock: ServerLock | None) -> int:
+async def _serve(options: ServeOptions, listener: socket.socket, lock: ServerLock | None, master: int | None) -> int:
+    """`master` is a pipe's end that becomes readable when the process that started this one is gone."""
     running = await start(options, listener)
     if lock is not None:
         lock.say(running.url)
@@ -49,13 +52,19 @@ async def _serve(options: ServeOptions, listener: socket.socket, lock: ServerLoc
 
     def on_signal() -> None:
         if asked.is_set():
-            os._exit(1)  # asked twice: whoever asks does not want to wait
+            os._exit(130)  # asked twice: whoever asks does not want to wait
         asked.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, on_signal)
+    if master is not None:
+        loop.add_reader(master, asked.set)
     await asked.wait()
-    log.LOGGER.info("stopping: %d requests have %g s to end", len(running.hub.exchanges), options.limits.shutdown_s)
+    if master is not None:
+        loop.remove_reader(master)
+    log.LOGGER.info(
+        "stopping; requests in flight: %d, at most %g s", len(running.hub.exchanges), options.limits.shutdown_s
+    )
     await running.stop()
     return 0
 
@@ -79,33 +88,47 @@ def _several(options: ServeOptions, lock: ServerLock) -> int:
     probe.close()
     sockets = [listen(host, port, shared=True) for _ in range(options.workers)]
     _mark_abandoned(options)
-    children = {_fork(options, sockets, index): index for index in range(len(sockets))}
+    team = _Team(options, sockets, lock, os.pipe())
+    children = {team.fork(index): index for index in range(len(sockets))}
     url = f"http://{host}:{port}"
     lock.say(url)
     log.LOGGER.info("serving on %s with %d workers", url, options.workers)
-    return _watch(options, sockets, children)
+    return _watch(team, children)
 
 
-def _fork(options: ServeOptions, sockets: list[socket.socket], index: int) -> int:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    if pid := os.fork():
-        return pid
-    code = 1
-    try:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
-        for other, listener in enumerate(sockets):
-            if other != index:
-                listener.close()
-        code = _one(options, sockets[index], None)
-    except Exception as error:
-        log.LOGGER.error("a worker failed: %s", error)
-    finally:
-        os._exit(code)
+class _Team(Struct, frozen=True):
+    """What workers are made of. The master alone holds the writing end of `pipe`: when it is gone, however it went,
+    the workers see the end of the pipe and stop."""
+
+    options: ServeOptions
+    sockets: list[socket.socket]
+    lock: ServerLock
+    pipe: tuple[int, int]
+
+    def fork(self, index: int) -> int:
+        """Starts the worker that serves socket `index`; its pid."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        if pid := os.fork():
+            return pid
+        code = 1
+        try:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_DFL)
+            for other, listener in enumerate(self.sockets):
+                if other != index:
+                    listener.close()
+            reading, writing = self.pipe
+            os.close(writing)
+            self.lock.leave()
+            code = _one(self.options, self.sockets[index], None, reading)
+        except Exception as error:
+            log.LOGGER.error("a worker failed: %s", error)
+        finally:
+            os._exit(code)
 
 
-def _watch(options: ServeOptions, sockets: list[socket.socket], children: dict[int, int]) -> int:
+def _watch(team: _Team, children: dict[int, int]) -> int:
     signals: list[int] = []
 
     def on_signal(number: int, _frame: object) -> None:
@@ -127,5 +150,5 @@ def _watch(options: ServeOptions, sockets: list[socket.socket], children: dict[i
         log.LOGGER.warning("worker %d ended, starting another", pid)
         time.sleep(_RESPAWN_S)
         if not signals:
-            children[_fork(options, sockets, index)] = index
+            children[team.fork(index)] = index
     return worst

@@ -82,7 +82,8 @@ def test_a_folder_nobody_may_write_to(cli, home):
     cli("key", "create", "k")
     (home / "server.lock").mkdir()  # stands for what permissions do to people who are not root
     assert cli("serve", code=1).err == (
-        f"error: cannot use the folder {home}: Is a directory\nhint: Check its owner and permissions.\n"
+        f"error: cannot write {home}/server.lock: Is a directory\n"
+        "hint: Make the folder writable, or give another --home.\n"
     )
 
 

@@ -81,13 +81,22 @@ def test_f18_f20_a_server_holds_its_home_and_ends_on_sigterm(tmp_path, workers):
     assert (tmp_path / "logs" / "axonhub.log").stat().st_mode & 0o777 == 0o600
 
 
-def test_f20_a_killed_server_leaves_no_lock(tmp_path):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_f20_a_killed_server_leaves_no_lock_and_no_worker(tmp_path, workers):
     port = free_port()
-    process = spawn(tmp_path, port)
+    process = spawn(tmp_path, port, workers)
     wait_ready(port, process)
     process.kill()
     process.wait()
     home_lock(ServeOptions(home=Home(tmp_path, tmp_path), config=Config())).release()
+    end = time.monotonic() + 15
+    while True:
+        try:
+            listen("127.0.0.1", port).close()  # the workers are gone too
+            break
+        except ConflictError:
+            assert time.monotonic() < end, "a worker outlived its master"
+            time.sleep(0.05)
 
 
 async def test_s13_other_addresses_need_a_key(tmp_path):
