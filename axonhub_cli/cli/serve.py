@@ -80,13 +80,7 @@ def _check(app: CliContext, options: ServeOptions) -> None:
             "Check the owner and permissions, or choose another folder with AXONHUB_HOME.",
         )
     app.secret  # noqa: B018 - made or read now, while an error can still be the first line
-    try:
-        lock = home_lock(options)
-    except OSError as error:
-        raise AxonHubError(
-            f"cannot use the folder {app.home.data}: {error.strerror}", "Check its owner and permissions."
-        ) from error
-    lock.release()
+    home_lock(options).release()
     listen(*options.address).close()
 
 
