@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, TextIO
@@ -27,7 +28,7 @@ _CONTROLS = {
 
 def setup(level: str, style: str, folder: Path | None, stream: TextIO | None = None) -> None:
     """`style` is text or json; `folder` None keeps no file. Replaces what an earlier call set up."""
-    formatter = _JsonFormatter() if style == "json" else _TextFormatter()
+    formatter = _Formatter(_json_line if style == "json" else _text_line)
     handlers: list[logging.Handler] = [logging.StreamHandler(stream or sys.stderr)]
     if folder is not None:
         handlers.append(_PrivateFile(folder / "axonhub.log", maxBytes=_MAX_FILE, backupCount=3, encoding="utf-8"))
@@ -39,13 +40,18 @@ def setup(level: str, style: str, folder: Path | None, stream: TextIO | None = N
         LOGGER.addHandler(handler)
     LOGGER.setLevel(level.upper())
     LOGGER.propagate = False
+    # Our lines name no thread, process or place in the source, and finding them out costs more than the line.
+    # https://docs.python.org/3/howto/logging.html#optimization
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    logging._srcfile = None
     # The HTTP library's own messages may quote headers (reliability 0.9): ours say what happened.
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)
 
 
 def visible(text: str) -> str:
     """Text of others with control characters shown, cut to a line's length."""
-    text = text.translate(_CONTROLS)
+    if not text.isprintable():  # which the controls are not; asking is faster than looking each letter up
+        text = text.translate(_CONTROLS)
     return text if len(text) <= _MAX_WORDS else text[:_MAX_WORDS] + "…"
 
 
@@ -54,8 +60,7 @@ def request_done(record: RequestRecord, last: AttemptRecord | None) -> None:
     bad = record.status is RequestStatus.FAILED
     level = logging.WARNING if bad else logging.INFO
     if LOGGER.isEnabledFor(level):
-        fields = {name: value for name, value in _fields(record, last).items() if value is not None}
-        LOGGER.log(level, request_line(record, last), extra={"fields": fields})
+        LOGGER.log(level, "%s", _Exchange(record, last))
 
 
 def request_line(record: RequestRecord, last: AttemptRecord | None) -> str:
@@ -80,6 +85,20 @@ def request_line(record: RequestRecord, last: AttemptRecord | None) -> str:
     if record.error:
         words.append(f"error: {record.error}")
     return visible(" ".join(words))
+
+
+class _Exchange:
+    """The argument of a log record, in words or in fields as the style wants it."""
+
+    def __init__(self, record: RequestRecord, last: AttemptRecord | None) -> None:
+        self._record, self._last = record, last
+
+    def __str__(self) -> str:
+        return request_line(self._record, self._last)
+
+    def fields(self) -> dict[str, Any]:
+        """Those that are known."""
+        return {name: value for name, value in _fields(self._record, self._last).items() if value is not None}
 
 
 class Rarely:
@@ -123,19 +142,38 @@ def _fields(record: RequestRecord, last: AttemptRecord | None) -> Mapping[str, A
 
 
 def _time(created: float) -> str:
-    seconds = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(created))
-    return f"{seconds}.{int(created % 1 * 1000):03d}Z"
+    return f"{_second(int(created))}.{int(created % 1 * 1000):03d}Z"
 
 
-class _TextFormatter(logging.Formatter):
+@lru_cache(maxsize=1)
+def _second(seconds: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
+class _Formatter(logging.Formatter):
+    """Writes a record once for all handlers: the line stays with it."""
+
+    def __init__(self, write: Callable[[logging.LogRecord], str]) -> None:
+        super().__init__()
+        self._write = write
+
     def format(self, record: logging.LogRecord) -> str:
-        return f"{_time(record.created)} {record.levelname.lower():<7} {record.getMessage()}"
+        known = vars(record)
+        if "line" not in known:
+            known["line"] = self._write(record)
+        line: str = known["line"]
+        return line
 
 
-class _JsonFormatter(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        line = {"time": _time(record.created), "level": record.levelname.lower(), "message": record.getMessage()}
-        return msgspec.json.encode({**line, **getattr(record, "fields", {})}).decode()
+def _text_line(record: logging.LogRecord) -> str:
+    return f"{_time(record.created)} {record.levelname.lower():<7} {record.getMessage()}"
+
+
+def _json_line(record: logging.LogRecord) -> str:
+    line = {"time": _time(record.created), "level": record.levelname.lower(), "message": record.getMessage()}
+    if isinstance(record.args, tuple) and record.args and isinstance(exchange := record.args[0], _Exchange):
+        line |= exchange.fields()
+    return msgspec.json.encode(line).decode()
 
 
 class _PrivateFile(RotatingFileHandler):

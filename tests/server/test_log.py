@@ -2,6 +2,9 @@
 
 import io
 
+import msgspec
+import pytest
+
 from axonhub_cli.entities import AttemptRecord, RequestRecord, RequestStatus
 from axonhub_cli.server import log
 from axonhub_cli.server.log import Rarely, request_line, visible
@@ -40,6 +43,37 @@ def test_the_line_names_both_sides():
         "POST /v1/responses gpt-5 → deepseek POST /v1/chat/completions deepseek-reasoner 200 "
         "ttft 412 ms 3.1 s in 41200 (cached 39800) out 512"
     )
+
+
+@pytest.fixture
+def restored():
+    """The loggers as they were."""
+    level, handlers = log.LOGGER.level, list(log.LOGGER.handlers)
+    log.LOGGER.handlers = []
+    yield
+    for handler in log.LOGGER.handlers:
+        handler.close()
+    log.LOGGER.handlers, log.LOGGER.propagate = handlers, True
+    log.LOGGER.setLevel(level)
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
+def test_stderr_and_the_file_get_the_same_lines(tmp_path, restored, style):
+    stream = io.StringIO()
+    log.setup("info", style, tmp_path, stream)
+    record = RequestRecord(id="r", started_at=0, client_protocol="openai_chat", operation="generate", path="/v1/x")
+    log.request_done(record, None)
+    log.LOGGER.warning("%s is %d", "one", 1)
+    log.LOGGER.debug("not wanted")
+    lines = stream.getvalue().splitlines()
+    assert (tmp_path / "axonhub.log").read_text().splitlines() == lines
+    if style == "text":
+        assert [line.split(" ", 1)[1] for line in lines] == ["info    POST /v1/x - - running", "warning one is 1"]
+        return
+    done, one = map(msgspec.json.decode, lines)
+    assert done.keys() == {"time", "level", "message", "request_id", "path", "status", "attempts"}
+    assert done["message"] == "POST /v1/x - - running"
+    assert one == {"time": one["time"], "level": "warning", "message": "one is 1"}
 
 
 def test_b19_a_line_is_one_line():
