@@ -79,7 +79,7 @@ class Journal:
         self._recorder.request(self.record)
 
     def attempt(self, **fields: Any) -> None:
-        """An upstream call begins."""
+        """An upstream call begins; whoever watches sees on which channel the request is now."""
         self._attempt_started = self._clock()
         self._first = None
         number = len(self.attempts) + 1
@@ -88,6 +88,7 @@ class Journal:
                 id=ids.new_id("att"), request_id=self.record.id, number=number, started_at=self._now_ms(), **fields
             )
         )
+        self._recorder.request(self.record)
 
     def attempt_note(self, **fields: Any) -> None:
         """Adds what has become known of the call."""

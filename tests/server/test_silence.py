@@ -182,3 +182,10 @@ async def test_what_was_begun_ends_in_its_own_words(tmp_path):
     assert kinds(text).count("response.created") == 1
     assert found[-1]["type"] == "response.failed"
     assert [event["sequence_number"] for event in found] == list(range(len(found)))
+
+
+async def test_a_running_request_says_where_it_is(tmp_path):
+    async with Upstream(silent) as up, hub(tmp_path, [channel("slow", up.url)]) as h:
+        async with h.post() as response:
+            await response.content.readany()
+            assert (h.records.last.status, h.records.last.channel, h.records.last.attempts) == ("running", "slow", 1)
