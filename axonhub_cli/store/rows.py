@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import typing
 from collections.abc import Mapping
+from contextlib import suppress
 from enum import Enum
 from typing import Any, Generic, TypeVar
 
@@ -58,25 +59,36 @@ def _plain(value: Any) -> Any:
     if value is None or value is True or value is False:
         return value
     if isinstance(value, str):
-        return str(value.value) if isinstance(value, Enum) else _text(value)
+        return _text(value)
     if isinstance(value, int):
         return max(-_LARGEST, min(_LARGEST, value))
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return _text(msgspec.json.encode(_clean(value)).decode())
+    return _json_text(value)
 
 
 def _text(value: str) -> str:
     """Clients and upstreams may send what no database stores (pitfalls of lone surrogates and NUL)."""
+    if isinstance(value, Enum):
+        value = str(value.value)
     if "\0" in value:
         value = value.replace("\0", "\ufffd")
     return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
 
 
+def _json_text(value: Any) -> str:
+    """Lists and mappings of Structs; looked at piece by piece only where there is something to clean."""
+    with suppress(UnicodeEncodeError):  # a lone surrogate
+        text = msgspec.json.encode(value)
+        if b"\\u0000" not in text:
+            return text.decode()
+    return msgspec.json.encode(_clean(value)).decode()
+
+
 def _clean(value: Any) -> Any:
     """Lists and mappings of Structs as plain JSON values with clean text."""
     if isinstance(value, str):
-        return str(value.value) if isinstance(value, Enum) else _text(value)
+        return _text(value)
     if isinstance(value, Struct):
         return {name: _clean(getattr(value, name)) for name in value.__struct_fields__}
     if isinstance(value, Mapping):
