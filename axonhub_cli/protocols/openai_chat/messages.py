@@ -28,7 +28,9 @@ from axonhub_cli.protocols.tools import SEARCH_NAME, SHELL_NAME, flat_name
 from axonhub_cli.vendors import Quirks
 
 NAME = "openai_chat"
+_RAW = msgspec.json.Decoder(msgspec.Raw)
 _DECLARATIONS = frozenset({ToolsPart})
+_FIXED_NAMES = {ToolKind.SEARCH: SEARCH_NAME, ToolKind.SHELL: SHELL_NAME}
 NO_RESULT = "[no result: the call was interrupted]"
 
 
@@ -138,20 +140,23 @@ class _Writer:
                         self._texts.append(encoded)
         self._sources += len(self._texts) > before
         self._name = self._name or message.name
-        self._extras.update(_native(message))
+        if message.extras:
+            self._extras.update(_native(message))
 
     def _other(self, message: Message) -> None:
         if message.role is Role.USER:
             self._thoughts.forget()
-        encoded = (content_part(part, self._quirks, self._losses) for part in message.parts)
-        parts = [part for part in encoded if part is not None]
-        if not parts and message.parts:
+        found = [content_part(part, self._quirks, self._losses) for part in message.parts]
+        parts = [part for part in found if part is not None]
+        if found and not parts:
             return
         role = self._quirks.system_role if message.role is Role.DEVELOPER else message.role.value
         written: JSON = {"role": role, "content": content(parts, self._quirks) if parts else ""}
         if message.name is not None:
             written["name"] = message.name
-        self.messages.append(written | _native(message))
+        if message.extras:
+            written |= _native(message)
+        self.messages.append(written)
 
     def _content(self) -> str | list[JSON] | None:
         """A string; the list only where one message had several parts, which only OpenAI's own clients send."""
@@ -166,20 +171,20 @@ class _Writer:
         return self._texts
 
     def _call(self, part: ToolCallPart) -> JSON:
-        name = call_name(part)
-        if part.kind is ToolKind.CUSTOM and self._quirks.custom_tools:
+        name, is_custom = call_name(part), part.kind is ToolKind.CUSTOM
+        if is_custom and self._quirks.custom_tools:
             return {"id": part.call_id, "type": "custom", "custom": {"name": name, "input": part.input}}
-        arguments = wrap_input(part.input) if part.kind is ToolKind.CUSTOM else self._arguments(part.input)
+        arguments = wrap_input(part.input) if is_custom else self._arguments(part.input)
         call: JSON = {"id": part.call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
         state = part.opaque.get(NAME)
         return {**call, **state} if isinstance(state, Mapping) else call
 
     def _arguments(self, text: str) -> str:
         """JSON, whatever the model once wrote: one broken call must not break every later turn (pitfalls 6, 46)."""
-        if not text.strip():
+        if not text or text.isspace():
             return "{}"
         try:
-            msgspec.json.decode(text, type=msgspec.Raw)
+            _RAW.decode(text)
         except (msgspec.DecodeError, UnicodeEncodeError):
             self._losses.add("messages.tool_call.input", "broken JSON was wrapped")
             return msgspec.json.encode({"broken_json": text.encode("utf-8", "replace").decode()}).decode()
@@ -211,13 +216,7 @@ class _Writer:
 
 def call_name(part: ToolCallPart) -> str:
     """The flat name under which a call's tool is declared."""
-    match part.kind:
-        case ToolKind.SEARCH:
-            return SEARCH_NAME
-        case ToolKind.SHELL:
-            return SHELL_NAME
-        case _:
-            return flat_name(part.namespace, part.name)
+    return _FIXED_NAMES.get(part.kind) or flat_name(part.namespace, part.name)
 
 
 def _native(message: Message) -> dict[str, Any]:

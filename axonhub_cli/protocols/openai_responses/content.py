@@ -35,10 +35,13 @@ def decode_content(value: Any, path: str) -> tuple[tuple[Part, ...], dict[str, A
     parts: list[Part] = []
     extras: dict[str, Any] = {}
     for index, item in enumerate(value):
-        here = f"{path}[{index}]"
         if not isinstance(item, dict):
-            raise fields.wrong(here, "an object", item)
-        part = decode_part(item, f"{here}.")
+            raise fields.wrong(f"{path}[{index}]", "an object", item)
+        kind, text = item.get("type"), item.get("text")
+        if len(item) == 2 and isinstance(kind, str) and kind in _TEXTS and isinstance(text, str):
+            parts.append(TextPart(text))  # nearly all there is
+            continue
+        part = decode_part(item, f"{path}[{index}].")
         known = _KNOWN.get(item["type"])
         if known is not None and not isinstance(part, OpaquePart) and (rest := fields.rest(item, known)):
             extras[str(len(parts))] = rest
@@ -74,8 +77,6 @@ def decode_part(item: JSONObject, path: str) -> Part:
 
 def _text(item: JSONObject, path: str) -> TextPart:
     text = fields.needed(item, "text", path)
-    if len(item) == 2:
-        return TextPart(text)
     annotations = tuple(fields.objects(item, "annotations", path))
     return TextPart(text, annotations, tuple(fields.objects(item, "logprobs", path)))
 

@@ -38,10 +38,10 @@ def text(value: JSONObject, name: str, path: str = "") -> str | None:
 
 def needed(value: JSONObject, name: str, path: str = "") -> str:
     """A string that must be there."""
-    found = text(value, name, path)
-    if found is None:
-        raise missing(path + name)
-    return found
+    found = value.get(name)
+    if isinstance(found, str):
+        return found
+    raise missing(path + name) if found is None else wrong(path + name, "a string", found)
 
 
 def flag(value: JSONObject, name: str, path: str = "") -> bool | None:

@@ -51,6 +51,8 @@ def decode_item(item: JSONObject, path: str, namespaces: dict[str, str]) -> Mess
         if "role" not in item:
             raise fields.missing(f"{path}{'role' if kind else 'type'}")
         return _message(item, path)
+    if (decode := _DECODERS.get(kind)) is not None:
+        return decode(item, path)
     if kind == "item_reference":
         raise fields.refused(
             f"{path}type", "item_reference points at an item stored elsewhere; send the item itself.", "unknown_item"
@@ -63,8 +65,6 @@ def decode_item(item: JSONObject, path: str, namespaces: dict[str, str]) -> Mess
         return _build(item, Role.DEVELOPER, (ToolsPart(tools),), known, path)
     if kind == "tool_search_output":
         return _search_output(item, namespaces, path)
-    if (decode := _DECODERS.get(kind)) is not None:
-        return decode(item, path)
     return _opaque(item, kind)
 
 
@@ -77,11 +77,11 @@ def _build(
     item: JSONObject, role: Role, parts: tuple[Part, ...], known: frozenset[str], path: str, *, id: bool = True
 ) -> Message:
     """A message that keeps what its parts have no place for. A status of `completed` goes without saying."""
+    own_id = fields.text(item, "id", path) if id else None
     rest = fields.rest(item, known)
     if rest.get("status") == "completed":
         del rest["status"]
-    extras = {NAME: rest} if rest else {}
-    return Message(role, parts, fields.text(item, "id", path) if id else None, extras=extras)
+    return Message(role, parts, own_id, None, {NAME: rest}) if rest else Message(role, parts, own_id)
 
 
 def _message(item: JSONObject, path: str) -> Message:
