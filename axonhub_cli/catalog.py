@@ -133,6 +133,31 @@ def openai_list(names: Iterable[str], created: int = 0) -> JSON:
     return {"object": "list", "data": rows}
 
 
+def anthropic_list(names: Iterable[str]) -> JSON:
+    """`GET /v1/models` as Anthropic's clients expect it, in one page."""
+    rows = [{"type": "model", "id": name, "display_name": name, "created_at": "1970-01-01T00:00:00Z"} for name in names]
+    edges = {"first_id": rows[0]["id"] if rows else None, "last_id": rows[-1]["id"] if rows else None}
+    return {"data": rows, "has_more": False, **edges}
+
+
+def gemini_list(names: Iterable[str], target: Callable[[str], str] = str) -> JSON:
+    """`GET /v1beta/models` as Google's clients expect it, in one page; `target` as in `codex_catalog`."""
+    return {"models": [_gemini_entry(name, describe(target(name))) for name in names]}
+
+
+def _gemini_entry(name: str, known: Model) -> JSON:
+    return {
+        "name": f"models/{name}",
+        "version": "1",
+        "displayName": name,
+        "description": "By way of AxonHub",
+        "inputTokenLimit": known.context,
+        "outputTokenLimit": min(known.context, 65_536),
+        "supportedGenerationMethods": ["generateContent", "countTokens"],
+        "thinking": bool(known.efforts),
+    }
+
+
 def codex_catalog(names: Iterable[str], target: Callable[[str], str] = str) -> JSON:
     """`GET /v1/models?client_version=…` as Codex expects it (pitfalls 116, 164; checked with 0.169.0).
 

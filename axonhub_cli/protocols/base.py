@@ -55,6 +55,7 @@ class Manners(Struct, frozen=True):
     breaks_after_error: bool = False  # they take a body that ends well for an answer that did (reliability 5.3)
     waits_at_503: bool = True  # a 503 may name a wait
     translated_headers: Mapping[str, str] = {}  # what they are told of an answer in our words
+    shown_prefixes: tuple[str, ...] = ()  # what of an upstream's headers they see of an answer in its own
 
 
 class Unsealer(Protocol):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 import msgspec
 
@@ -24,8 +25,6 @@ Send = Callable[[Outgoing], Awaitable[Reply]]
 
 _SILENT = "The upstream sent nothing for too long."
 _NO_OUTPUT = "The upstream accepted the request and then sent no output in time."
-# What a client may learn of the upstream's own headers, where nothing was translated.
-_SHOWN_PREFIX = "x-ratelimit-"
 
 
 class Attempt:
@@ -96,7 +95,7 @@ class Attempt:
         """Relays the answer. Raises Failure while another channel may still serve; afterwards sets `error`,
         and the client has been told."""
         reply = await self._open(send)
-        headers |= _shown(reply.headers, self._prepared.raw)
+        headers |= self._shown(reply.headers)
         self._relay = self._prepared.relay(self._asked, beginning.response_id, beginning.created, beginning.encoder)
         self._gate = CommitGate(asyncio.get_running_loop().time())
         try:
@@ -110,14 +109,21 @@ class Attempt:
 
     async def whole(self, send: Send, headers: dict[str, str]) -> Whole:
         """The answer in one piece. Raises Failure."""
-        reply = await self._open(send)
-        headers |= _shown(reply.headers, self._prepared.raw)
-        data = await self._read(reply, self._limits.reply, self._limits.idle_upstream_s)
-        self._watchdog.relax()
+        data = await self._fetch(send, headers)
         try:
             return self._prepared.whole(self._asked, data)
         except Failure as failure:
             raise Failure(self._prepared.scrubbed(failure.error)) from None
+
+    async def count(self, send: Send, headers: dict[str, str]) -> bytes:
+        """An upstream's answer to COUNT_TOKENS. Raises Failure, also for what is no count."""
+        data = await self._fetch(send, headers)
+        try:
+            payload = msgspec.json.decode(data, type=dict[str, Any])
+        except (msgspec.MsgspecError, UnicodeError, RecursionError):
+            payload = {}
+        self._prepared.upstream.decode_count(payload)
+        return data
 
     async def drain(self) -> None:
         """After the client has its answer: lets the upstream finish, so that its connection can be used again."""
@@ -129,10 +135,24 @@ class Attempt:
         if self._reply is not None:
             self._reply.close()
 
+    async def _fetch(self, send: Send, headers: dict[str, str]) -> bytes:
+        reply = await self._open(send)
+        headers |= self._shown(reply.headers)
+        data = await self._read(reply, self._limits.reply, self._limits.idle_upstream_s)
+        self._watchdog.relax()
+        return data
+
+    def _shown(self, headers: Mapping[str, str]) -> dict[str, str]:
+        """What a client may learn of the upstream's own headers; little where its answer was translated."""
+        shown = {"x-upstream-request-id": request_id} if (request_id := _request_id(headers)) else {}
+        if self._prepared.raw:
+            prefixes = self._asked.codec.manners.shown_prefixes
+            shown |= {name: value for name, value in headers.items() if name.startswith(prefixes)}
+        return shown
+
     async def _open(self, send: Send) -> Reply:
         reply = self._reply = await send(self._prepared.call)
-        request_id = reply.headers.get("x-request-id") or reply.headers.get("request-id")
-        self._journal.attempt_note(http_status=reply.status, upstream_request_id=request_id)
+        self._journal.attempt_note(http_status=reply.status, upstream_request_id=_request_id(reply.headers))
         if 300 <= reply.status < 400:
             raise Failure(faults.redirected(reply.status))
         if reply.status >= 400:
@@ -193,12 +213,5 @@ class Attempt:
             chunks.append(data)
 
 
-def _shown(headers: Mapping[str, str], raw: bool) -> dict[str, str]:
-    shown: dict[str, str] = {}
-    if request_id := headers.get("x-request-id"):
-        shown["x-upstream-request-id"] = request_id
-    if raw:
-        shown |= {name: value for name, value in headers.items() if name.startswith(_SHOWN_PREFIX)}
-        if "x-reasoning-included" in headers:
-            shown["x-reasoning-included"] = headers["x-reasoning-included"]
-    return shown
+def _request_id(headers: Mapping[str, str]) -> str | None:
+    return headers.get("x-request-id") or headers.get("request-id")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Mapping
 from enum import StrEnum
 from typing import Any
 from urllib.parse import unquote
@@ -11,13 +12,12 @@ from aiohttp import web
 from aiohttp.http import HttpVersion10, HttpVersion11
 from msgspec import Struct
 
-from axonhub_cli import __version__, catalog, ids
+from axonhub_cli import __version__, ids
 from axonhub_cli.entities import ApiKey
 from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.protocols import registry
 from axonhub_cli.protocols.base import Codec, Operation
-from axonhub_cli.routing import profiles
-from axonhub_cli.server import auth, body
+from axonhub_cli.server import auth, body, listings
 from axonhub_cli.server.calls import Asked
 from axonhub_cli.server.client import base_headers, error_response, json_of
 from axonhub_cli.server.connection import SAFE_HEADERS
@@ -25,7 +25,16 @@ from axonhub_cli.server.exchange import Exchange
 from axonhub_cli.server.hub import Hub
 from axonhub_cli.server.reloader import Live
 
-_RESPONSES, _CHAT = "openai_responses", "openai_chat"
+_RESPONSES, _CHAT, _MESSAGES, _GEMINI = "openai_responses", "openai_chat", "anthropic_messages", "gemini"
+_ROOTS = ("responses", "chat", "models", "messages")
+_DOUBLED = re.compile(r"(?:/v1(?:beta|alpha)?)+(?=/v1(?:beta|alpha)?(?:/|\Z))")
+_GEMINI_METHODS = {
+    "generateContent": (Operation.GENERATE, False),
+    "streamGenerateContent": (Operation.GENERATE, True),
+    "countTokens": (Operation.COUNT_TOKENS, False),
+}
+# Whose list of models it is to be.
+_LISTS = {_RESPONSES: "openai", _MESSAGES: "anthropic", _GEMINI: "gemini"}
 
 
 class Need(StrEnum):
@@ -60,7 +69,7 @@ async def handle(hub: Hub, request: web.BaseRequest) -> web.StreamResponse:
     """Every request: Host and Origin, then the key, then the route (reliability S1, S4, S9). Unknown routes need a key
     like any other."""
     path = plain_path(request.path)
-    codec = registry.codec(_CHAT if path.startswith("/v1/chat/") else _RESPONSES)
+    codec = registry.codec(protocol_of(request.method, path, request.headers))
     if refusal := _refused_version(request):
         return _refused(codec, refusal, close=True)
     if refusal := auth.refused_origin(request.headers, request.raw_path, hub.hosts):
@@ -79,12 +88,31 @@ async def handle(hub: Hub, request: web.BaseRequest) -> web.StreamResponse:
 
 
 def plain_path(path: str) -> str:
-    """One spelling for what clients make of a base URL: `/v1` missing or doubled, a slash at the end (pitfall 25)."""
-    path = path.rstrip("/") or "/"
-    while path.startswith("/v1/v1"):
-        path = path[3:]
-    first = path.split("/", 2)[1]
-    return f"/v1{path}" if first in ("responses", "chat", "models") else path
+    """One spelling for what clients make of a base URL: `/v1` missing or doubled, `/anthropic` before it, a slash at
+    the end (pitfall 25)."""
+    path = path.rstrip("/")
+    if path == "/anthropic" or path.startswith("/anthropic/"):
+        path = path.removeprefix("/anthropic")
+    path = _DOUBLED.sub("", path, count=1) if _DOUBLED.match(path) else path
+    if path.startswith("/v1alpha/"):
+        path = path.replace("/v1alpha/", "/v1beta/", 1)
+    first = path.split("/", 2)[1] if path else ""
+    return f"/v1{path}" if first in _ROOTS else path or "/"
+
+
+def protocol_of(method: str, path: str, headers: Mapping[str, str]) -> str:
+    """Whose words a plain path wants to be answered in, whether or not there is such a route."""
+    if path.startswith("/v1beta/") or (method == "POST" and path.startswith("/v1/models/")):
+        return _GEMINI
+    if path.startswith("/v1/chat/"):
+        return _CHAT
+    if path.startswith("/v1/messages"):
+        return _MESSAGES
+    if path.startswith("/v1/responses"):
+        return _RESPONSES
+    if "anthropic-version" in headers:
+        return _MESSAGES
+    return _GEMINI if "x-goog-api-key" in headers or "x-goog-api-client" in headers else _RESPONSES
 
 
 def find_route(method: str, path: str) -> Route | None:
@@ -113,25 +141,48 @@ def _generate(protocol: str, operation: Operation = Operation.GENERATE) -> Handl
     codec = registry.codec(protocol)
 
     async def handler(hub: Hub, request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
-        request_id = ids.new_id("req")
-        held = 0
-        try:
-            _check_media(request)
-            _check_room(hub)
-            data = await _read(hub, request)
-            held = len(data)
-            hub.bodies_held += held
-            asked = Asked(codec, operation, data, body.parse(data, hub.limits), _lowered(request))
-            assert caller.key is not None
-            return await Exchange(hub, caller.live, request, asked, key=caller.key, record_id=request_id).run()
-        except Failure as failure:
-            # Only what came before the exchange: it answers for itself.
-            hub.metrics.count("axonhub_requests_total", f'status="{failure.error.status}"')
-            return _refused(codec, failure.error, request_id, close=not request.content.at_eof())
-        finally:
-            hub.bodies_held -= held
+        return await _serve(hub, request, caller, codec, operation, by_path={})
 
     return handler
+
+
+async def _gemini(hub: Hub, request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
+    """Model and method are in the path; the codec reads them in the payload."""
+    codec = registry.codec(_GEMINI)
+    model, _, method = caller.path.partition("/models/")[2].rpartition(":")
+    if method not in _GEMINI_METHODS:
+        return _refused(codec, _unknown(request.method, caller.path), close=request.can_read_body)
+    operation, stream = _GEMINI_METHODS[method]
+    alt = "sse" if request.query.get("alt") == "sse" else "json"
+    return await _serve(hub, request, caller, codec, operation, by_path={"model": model, "stream": stream, "alt": alt})
+
+
+async def _serve(
+    hub: Hub,
+    request: web.BaseRequest,
+    caller: Caller,
+    codec: Codec,
+    operation: Operation,
+    *,
+    by_path: Mapping[str, Any],
+) -> web.StreamResponse:
+    request_id = ids.new_id("req")
+    held = 0
+    try:
+        _check_media(request)
+        _check_room(hub)
+        data = await _read(hub, request)
+        held = len(data)
+        hub.bodies_held += held
+        asked = Asked(codec, operation, data, body.parse(data, hub.limits), _lowered(request), by_path=by_path)
+        assert caller.key is not None
+        return await Exchange(hub, caller.live, request, asked, key=caller.key, record_id=request_id).run()
+    except Failure as failure:
+        # Only what came before the exchange: it answers for itself.
+        hub.metrics.count("axonhub_requests_total", f'status="{failure.error.status}"')
+        return _refused(codec, failure.error, request_id, close=not request.content.at_eof())
+    finally:
+        hub.bodies_held -= held
 
 
 def _check_media(request: web.BaseRequest) -> None:
@@ -160,37 +211,19 @@ def _lowered(request: web.BaseRequest) -> dict[str, str]:
 
 
 async def _models(_hub: Hub, request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
-    return json_of(_model_list(caller.live, caller.key, codex="client_version" in request.query))
+    codex = "client_version" in request.query
+    shape = "codex" if codex else _LISTS[protocol_of(request.method, caller.path, request.headers)]
+    return json_of(listings.listing(shape, caller.live, caller.key))
 
 
-async def _model(_hub: Hub, _request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
-    name = unquote(caller.path.removeprefix("/v1/models/"))
-    if (found := _one_model(caller.live, caller.key, name)) is not None:
+async def _model(_hub: Hub, request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
+    protocol = protocol_of(request.method, caller.path, request.headers)
+    name = unquote(caller.path.partition("/models/")[2])
+    if (found := listings.entry(_LISTS[protocol], caller.live, caller.key, name)) is not None:
         return json_of(found)
     message = f"There is no model {name[:256]!r}."
     error = APIError(ErrorKind.NOT_FOUND, message, 404, code="model_not_found", param="model")
-    return _refused(registry.codec(_RESPONSES), error)
-
-
-def _model_list(live: Live, key: ApiKey | None, *, codex: bool) -> dict[str, Any]:
-    """What this key may ask for: as Codex's catalog, or as OpenAI's list."""
-    names = catalog.visible_models(live.snapshot, key)
-    if not codex:
-        return catalog.openai_list(names)
-    compiled = live.profile_of(key) if key else None
-
-    def target(name: str) -> str:
-        return profiles.resolve(compiled, name, live.snapshot.channels).model
-
-    return catalog.codex_catalog(names, target)
-
-
-def _one_model(live: Live, key: ApiKey | None, name: str) -> dict[str, Any] | None:
-    """One entry of OpenAI's list; None where the key may not ask for it."""
-    if name not in catalog.visible_models(live.snapshot, key):
-        return None
-    rows: list[dict[str, Any]] = catalog.openai_list([name])["data"]
-    return rows[0]
+    return _refused(registry.codec(protocol), error)
 
 
 async def _health(hub: Hub, _request: web.BaseRequest, _caller: Caller) -> web.StreamResponse:
@@ -236,10 +269,16 @@ ROUTES = (
     Route("POST", "/v1/responses", Need.KEY, _generate(_RESPONSES)),
     Route("POST", "/v1/responses/compact", Need.KEY, _generate(_RESPONSES, Operation.COMPACT)),
     Route("POST", "/v1/chat/completions", Need.KEY, _generate(_CHAT)),
+    Route("POST", "/v1/messages", Need.KEY, _generate(_MESSAGES)),
+    Route("POST", "/v1/messages/count_tokens", Need.KEY, _generate(_MESSAGES, Operation.COUNT_TOKENS)),
+    Route("POST", "/v1beta/models/*", Need.KEY, _gemini),
+    Route("POST", "/v1/models/*", Need.KEY, _gemini),
     Route("GET", "/v1/responses", Need.KEY, _no_websocket),
     Route("HEAD", "/v1/responses", Need.KEY, _alive),
     Route("GET", "/v1/models", Need.KEY, _models),
     Route("GET", "/v1/models/*", Need.KEY, _model),
+    Route("GET", "/v1beta/models", Need.KEY, _models),
+    Route("GET", "/v1beta/models/*", Need.KEY, _model),
     Route("GET", "/health", Need.NOTHING, _health),
     Route("HEAD", "/health", Need.NOTHING, _alive),
     Route("HEAD", "/", Need.NOTHING, _alive),

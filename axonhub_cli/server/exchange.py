@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import msgspec
 from aiohttp import web
 
 from axonhub_cli.entities import ApiKey, Binding, Body, RequestStatus
 from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.llm.events import StreamError
 from axonhub_cli.llm.response import Usage
+from axonhub_cli.llm.tokens import estimate_request
+from axonhub_cli.protocols.base import Operation
 from axonhub_cli.routing import affinity, failover, profiles
 from axonhub_cli.routing.candidates import Candidates, candidates, unavailable
 from axonhub_cli.routing.failover import Action
 from axonhub_cli.routing.tries import Tries
 from axonhub_cli.server.attempt import Attempt
-from axonhub_cli.server.calls import Asked, Prepared, prepare, protocol_for
+from axonhub_cli.server.calls import Asked, Prepared, prepare, protocol_for, speaks
 from axonhub_cli.server.client import Beginning, Client, error_response, json_response, stream_headers
 from axonhub_cli.server.hub import Hub
 from axonhub_cli.server.journal import Journal, losses, new_record
@@ -87,6 +90,8 @@ class Exchange:
 
     async def _answer(self) -> web.StreamResponse:
         found, model = self._route()
+        if self._asked.operation is Operation.COUNT_TOKENS:
+            return await self._count(found, model)
         if self._asked.stream:
             return await self._tries(found, model)
         try:
@@ -114,6 +119,29 @@ class Exchange:
         if not found.chosen:
             raise Failure(unavailable(found, resolution, self._asked.model))
         return found, resolution.model
+
+    async def _count(self, found: Candidates, model: str) -> web.StreamResponse:
+        """By the first channel where that counts in the client's protocol, else by our own guess (pitfalls 81, 101).
+        A channel that cannot count is none the worse for it."""
+        asked, headers, attempt = self._asked, dict(self._headers), None
+        data = b""
+        if speaks(asked, protocol_for(asked, self._live.protocols[found.chosen[0].channel.name])):
+            try:
+                async with asyncio.timeout(self._hub.limits.first_byte_s):
+                    attempt = self._begin(Tries(found.chosen), model, False)
+                    data = await attempt.count(self._hub.transports.send, headers)
+                self._journal.attempt_done(RequestStatus.COMPLETED)
+            except (Failure, TimeoutError) as problem:
+                error = problem.error if isinstance(problem, Failure) else _SLOW
+                self._journal.attempt_done(RequestStatus.FAILED, error)
+            finally:
+                if attempt is not None:
+                    attempt.close()
+        if not data:
+            tokens = max(1, estimate_request(asked.request()))
+            data = msgspec.json.encode(asked.codec.encode_count(tokens))
+        self._journal.finish(RequestStatus.COMPLETED, http_status=200, usage=None, bodies=self._kept(()))
+        return json_response(200, data, headers)
 
     async def _tries(self, found: Candidates, model: str) -> web.StreamResponse:
         tries, delay, fresh = Tries(found.chosen), 0.0, False

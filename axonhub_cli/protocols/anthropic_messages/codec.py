@@ -22,7 +22,7 @@ class MessagesCodec:
     """See `base.Codec`."""
 
     name = "anthropic_messages"
-    manners = Manners()
+    manners = Manners(shown_prefixes=("anthropic-ratelimit-",))
 
     def decode_request(self, payload: JSON) -> Request:
         """See `base.Codec`."""

@@ -23,7 +23,7 @@ class ChatCodec:
     """See `base.Codec`."""
 
     name = "openai_chat"
-    manners = Manners(breaks_after_error=True)
+    manners = Manners(breaks_after_error=True, shown_prefixes=("x-ratelimit-",))
 
     def decode_request(self, payload: JSON) -> Request:
         """See `base.Codec`."""

@@ -28,7 +28,11 @@ class ResponsesCodec:
     name = "openai_responses"
     # Codex 0.169 ends its turn at an overloaded 503 after 5 requests in 3.5 s; with a wait it makes 30 in a minute.
     # It estimates its context anew from our envelopes unless told that reasoning is counted (pitfall 134).
-    manners = Manners(waits_at_503=False, translated_headers={"x-reasoning-included": "true"})
+    manners = Manners(
+        waits_at_503=False,
+        translated_headers={"x-reasoning-included": "true"},
+        shown_prefixes=("x-ratelimit-", "x-reasoning-included"),
+    )
 
     def decode_request(self, payload: JSON) -> Request:
         return request.decode_request(payload)
