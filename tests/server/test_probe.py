@@ -3,6 +3,7 @@ import pytest
 from axonhub_cli.errors import AxonHubError
 from axonhub_cli.server.probe import probe_channel, upstream_models
 from tests.server.hub import channel
+from tests.server.speakers import TEXT, TYPES, speaks
 from tests.server.upstreams import Upstream, answers, streams
 
 
@@ -42,3 +43,19 @@ async def test_models_of_an_upstream():
         up.script = answers(404, b"<html>", "text/html")
         with pytest.raises(AxonHubError, match="cannot be listed"):
             await upstream_models(channel("a", up.url), None)
+
+
+@pytest.mark.parametrize("protocol", ["anthropic_messages", "gemini"])
+async def test_channels_of_other_protocols(protocol):
+    listed = {
+        "anthropic_messages": ("/v1/models?limit=1000", {"data": [{"id": "one"}]}),
+        "gemini": ("/v1beta/models?pageSize=1000", {"models": [{"name": "models/one"}]}),
+    }
+    async with Upstream(speaks(protocol)) as up:
+        row = channel("a", up.url.removesuffix("/v1"), type=TYPES[protocol])
+        result = await probe_channel(row, "sk-1", "m")
+        assert (result.ok, result.text, result.usage.input, result.usage.output) == (True, TEXT, 11, 3)
+        path, answer = listed[protocol]
+        up.script = answers(200, answer)
+        assert await upstream_models(row, "sk-1") == ["one"]
+        assert up.calls[-1].path == path and "sk-1" in up.calls[-1].headers.values()
