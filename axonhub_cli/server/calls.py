@@ -26,7 +26,6 @@ from axonhub_cli.server.upstream import USER_AGENT, Outgoing
 from axonhub_cli.vendors import Quirks
 
 _MAX_MODEL = 256
-_TRIGGER = {"type": "compaction_trigger"}
 _ABSENT = object()
 
 KeyReader = Callable[[UpstreamKey, Channel], str]
@@ -57,11 +56,7 @@ class Asked:
     def request(self) -> Request:
         """The neutral request, decoded when first asked for. Raises Failure (400) naming the field."""
         if self._request is None:
-            payload = self.payload
-            if self.operation is Operation.COMPACT:
-                # The path says what other clients say with a last input item (pitfall 131).
-                payload = {**payload, "input": [*_items(payload), _TRIGGER], "stream": False}
-            self._request = replace(self.codec.decode_request(payload), stream=self.stream)
+            self._request = replace(self.codec.decode_request(self.payload), stream=self.stream)
         return self._request
 
     def outline(self) -> Request:
@@ -76,13 +71,6 @@ def _model(payload: Mapping[str, Any]) -> str:
     if len(model) > _MAX_MODEL or not model.isprintable():
         raise invalid(f"`model` must be at most {_MAX_MODEL} printable characters.", param="model")
     return model
-
-
-def _items(payload: Mapping[str, Any]) -> list[Any]:
-    given = payload.get("input")
-    if isinstance(given, str):
-        return [{"type": "message", "role": "user", "content": given}]
-    return given if isinstance(given, list) else []
 
 
 class Prepared(Struct, frozen=True):

@@ -17,6 +17,7 @@ from axonhub_cli.entities import ApiKey
 from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.protocols import registry
 from axonhub_cli.protocols.base import Codec, Operation
+from axonhub_cli.protocols.openai_responses import COMPACT
 from axonhub_cli.server import auth, body, listings
 from axonhub_cli.server.calls import Asked
 from axonhub_cli.server.client import base_headers, error_response, json_of
@@ -137,9 +138,7 @@ def _open_to(need: Need, peer: str | None) -> bool:
     return need is Need.NOTHING or (need is Need.KEY_OR_LOOPBACK and auth.is_loopback(peer))
 
 
-def _generate(protocol: str, operation: Operation = Operation.GENERATE) -> Handler:
-    codec = registry.codec(protocol)
-
+def _generate(codec: Codec, operation: Operation = Operation.GENERATE) -> Handler:
     async def handler(hub: Hub, request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
         return await _serve(hub, request, caller, codec, operation, by_path={})
 
@@ -266,11 +265,11 @@ def _unknown(method: str, path: str) -> APIError:
 
 
 ROUTES = (
-    Route("POST", "/v1/responses", Need.KEY, _generate(_RESPONSES)),
-    Route("POST", "/v1/responses/compact", Need.KEY, _generate(_RESPONSES, Operation.COMPACT)),
-    Route("POST", "/v1/chat/completions", Need.KEY, _generate(_CHAT)),
-    Route("POST", "/v1/messages", Need.KEY, _generate(_MESSAGES)),
-    Route("POST", "/v1/messages/count_tokens", Need.KEY, _generate(_MESSAGES, Operation.COUNT_TOKENS)),
+    Route("POST", "/v1/responses", Need.KEY, _generate(registry.codec(_RESPONSES))),
+    Route("POST", "/v1/responses/compact", Need.KEY, _generate(COMPACT, Operation.COMPACT)),
+    Route("POST", "/v1/chat/completions", Need.KEY, _generate(registry.codec(_CHAT))),
+    Route("POST", "/v1/messages", Need.KEY, _generate(registry.codec(_MESSAGES))),
+    Route("POST", "/v1/messages/count_tokens", Need.KEY, _generate(registry.codec(_MESSAGES), Operation.COUNT_TOKENS)),
     Route("POST", "/v1beta/models/*", Need.KEY, _gemini),
     Route("POST", "/v1/models/*", Need.KEY, _gemini),
     Route("GET", "/v1/responses", Need.KEY, _no_websocket),

@@ -109,6 +109,7 @@ async def test_compaction_by_path_and_by_trigger(tmp_path):  # pitfalls 130, 131
         message = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "long talk"}]}
         status, _, text = await h.ask("/v1/responses/compact", {"model": "m", "input": [message]})
         assert status == 200
+        assert json.loads(text)["object"] == "response.compaction"
         (item,) = json.loads(text)["output"]
         assert item["type"] == "compaction"
         assert "summary" in json.dumps(up.calls[0].json["messages"][-1]).lower()
