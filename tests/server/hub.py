@@ -62,6 +62,7 @@ class Hub:
         self.running, self.key, self.store, self.records = running, key, store, records
         self.url = running.url
         self.session = None
+        self.closers = []  # of the clients a test has made
 
     @property
     def port(self):
@@ -132,6 +133,8 @@ async def hub(tmp_path, channels=(), *, limits=FAST, profile=None, demo=False, c
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
             served.session = session
             yield served
+            for close in served.closers:
+                await close()
     finally:
         await running.stop(0)
         store.close()

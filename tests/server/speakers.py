@@ -124,11 +124,13 @@ def speaks(protocol):
 
 def clients(h):
     """The SDKs, each as its documentation sets it up for a gateway."""
-    return SimpleNamespace(
+    made = SimpleNamespace(
         openai=openai.AsyncOpenAI(base_url=h.url + "/v1", api_key=h.key, max_retries=0),
         anthropic=anthropic.AsyncAnthropic(base_url=h.url, api_key=h.key, max_retries=0),
         gemini=genai.Client(api_key=h.key, http_options={"base_url": h.url}).aio,
     )
+    h.closers += (made.openai.close, made.anthropic.close, made.gemini.aclose)
+    return made
 
 
 async def _responses(sdk, model, stream):

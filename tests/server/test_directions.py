@@ -1,9 +1,11 @@
 """Every client protocol onto every upstream protocol, over sockets, by the official SDKs."""
 
+import asyncio
+
 import pytest
 
 from axonhub_cli.protocols.registry import PROTOCOLS
-from tests.server.hub import UPSTREAM_KEY, channel, hub, mapped
+from tests.server.hub import FAST, UPSTREAM_KEY, channel, hub, mapped
 from tests.server.speakers import ASK, TEXT, TYPES, clients, speaks
 from tests.server.upstreams import Upstream
 
@@ -34,3 +36,30 @@ async def test_sixteen_directions(tmp_path, client, upstream, stream):
     assert (record.client_protocol, record.upstream_protocol, record.status) == (client, upstream, "completed")
     assert (record.input_tokens, record.cached_tokens, record.output_tokens) == (11, 5, 3)
     assert (record.client_model, record.upstream_model) == ("asked", "target")
+
+
+@pytest.mark.parametrize("upstream", ["openai_chat", "anthropic_messages", "gemini"])
+@pytest.mark.parametrize("client", PROTOCOLS)
+async def test_a_client_that_is_kept_waiting_takes_the_answer(tmp_path, client, upstream):  # pitfall 151
+    async def late(wire):
+        await asyncio.sleep(2.5 * FAST.keepalive_s)
+        await speaks(upstream)(wire)
+
+    async with Upstream(late) as up, hub(tmp_path, [row(upstream, up)]) as h:
+        text, _ = await ASK[client](clients(h), "m", True)
+    assert text.strip() == TEXT
+
+
+# The Responses SDK hands out `response.failed` instead of raising (measured).
+@pytest.mark.parametrize("client", ["openai_chat", "anthropic_messages", "gemini"])
+async def test_a_client_that_waited_in_vain_is_told_in_its_stream(tmp_path, client):
+    """Nothing but an exception of its SDK will do: an answer that ends well would be taken for one."""
+
+    async def never(wire):
+        await asyncio.sleep(2.5 * FAST.keepalive_s)
+        await wire.answer(400, {"error": {"message": "not like this", "type": "invalid_request_error"}})
+
+    async with Upstream(never) as up, hub(tmp_path, [row("openai_chat", up)]) as h:
+        with pytest.raises(Exception, match="not like this"):
+            await ASK[client](clients(h), "m", True)
+        assert (await h.finished()).status == "failed"
