@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -17,7 +17,6 @@ from axonhub_cli.llm.content import (
     AudioPart,
     CompactionPart,
     FilePart,
-    HostedTool,
     ImagePart,
     OpaquePart,
     Part,
@@ -34,7 +33,8 @@ from axonhub_cli.protocols.anthropic_messages.fields import NAME
 from axonhub_cli.protocols.anthropic_messages.losses import Losses
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.patch import wrap_input
-from axonhub_cli.protocols.tools import SEARCH_NAME, SHELL_NAME, declared_name, flat_name
+from axonhub_cli.protocols.results import found_tools, opened
+from axonhub_cli.protocols.tools import SEARCH_NAME, SHELL_NAME, flat_name
 from axonhub_cli.vendors import Quirks
 
 SUMMARY = "Summary of the conversation so far:\n\n"
@@ -120,7 +120,7 @@ class BlockWriter:
             block = restored(self.block(piece), _below(kept, f".content[{at}]"))
             blocks += [block] if block is not None else []
         if part.tools:
-            blocks.append(text_block(_found(part)))
+            blocks.append(text_block(found_tools(part)))
         if part.name is not None:
             self._losses.add("messages.name", "the call says which tool it was")
         written: JSON = {"type": "tool_result", "tool_use_id": call_id}
@@ -220,41 +220,6 @@ def restored(block: JSON | None, kept: Mapping[str, Any]) -> JSON | None:
     return block
 
 
-def opened(parts: Iterable[Part]) -> Iterable[Part]:
-    """A text that is really a list of content items is taken apart, where there are images among them (pitfall 113)."""
-    for part in parts:
-        if isinstance(part, TextPart) and (inner := _items(part.text)):
-            yield from inner
-        else:
-            yield part
-
-
-def _items(text: str) -> list[Part]:
-    if not text.lstrip().startswith("[") or "image" not in text:
-        return []
-    try:
-        items = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        return []
-    if not isinstance(items, list) or not all(isinstance(item, dict) and "type" in item for item in items):
-        return []
-    parts = [_item(item) for item in items]
-    return parts if any(isinstance(part, ImagePart) for part in parts) else []
-
-
-def _item(item: dict[str, Any]) -> Part:
-    url = item.get("image_url")
-    if isinstance(url, dict):
-        url = url.get("url")
-    if isinstance(url, str):
-        return ImagePart(url)
-    if item["type"] == "image" and isinstance(item.get("data"), str):  # MCP
-        return ImagePart(f"data:{item.get('mimeType') or 'image/png'};base64,{item['data']}")
-    if isinstance(item.get("text"), str):
-        return TextPart(item["text"])
-    return TextPart(msgspec.json.encode(item).decode())
-
-
 def _base64(url: str) -> JSON | None:
     """A data: URL as a source, under the type its first bytes show (pitfall 78); None where it is no base64."""
     head = _DATA_URL.match(url)
@@ -281,9 +246,3 @@ def _document(data: str) -> JSON | None:
     except (binascii.Error, ValueError):
         return None
     return {"type": "text", "media_type": "text/plain", "data": text}
-
-
-def _found(part: ToolResultPart) -> str:
-    """What a tool search found, under the names by which it can be called from now on (pitfall 108)."""
-    names = [flat_name(*declared_name(tool)) for tool in part.tools if not isinstance(tool, HostedTool)]
-    return msgspec.json.encode({"tools": names}).decode()

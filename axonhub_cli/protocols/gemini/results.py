@@ -6,16 +6,13 @@ https://ai.google.dev/gemini-api/docs/function-calling; pitfalls 8-11, 91, 93, 1
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
-import msgspec
-
-from axonhub_cli.llm.content import HostedTool, ImagePart, Part, TextPart, ToolCallPart, ToolResultPart
+from axonhub_cli.llm.content import ToolCallPart, ToolResultPart
 from axonhub_cli.llm.request import Message
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.gemini.losses import Losses
 from axonhub_cli.protocols.gemini.parts import Written, encode_part
-from axonhub_cli.protocols.tools import declared_name, flat_name
+from axonhub_cli.protocols.results import found_tools, opened
 from axonhub_cli.vendors import Quirks
 
 NO_RESULT = "[no result: the call was interrupted]"
@@ -73,7 +70,7 @@ def encode_result(
 def _content(result: ToolResultPart, quirks: Quirks, losses: Losses) -> tuple[str, list[JSON]]:
     texts: list[str] = []
     media: list[JSON] = []
-    for piece in _opened(result.content):
+    for piece in opened(result.content):
         encoded: Written = encode_part(piece, quirks, losses)
         if encoded is None:
             continue
@@ -82,40 +79,5 @@ def _content(result: ToolResultPart, quirks: Quirks, losses: Losses) -> tuple[st
         else:
             media.append(encoded)
     if result.tools:  # what a tool search found can be called under these names from now on (pitfall 108)
-        names = [flat_name(*declared_name(tool)) for tool in result.tools if not isinstance(tool, HostedTool)]
-        texts.append(msgspec.json.encode({"tools": names}).decode())
+        texts.append(found_tools(result))
     return "\n".join(texts), media
-
-
-def _opened(parts: Iterable[Part]) -> Iterable[Part]:
-    """A text that is really a list of content items is taken apart, where there are images among them (pitfall 113)."""
-    for part in parts:
-        if isinstance(part, TextPart) and (inner := _items(part.text)):
-            yield from inner
-        else:
-            yield part
-
-
-def _items(text: str) -> list[Part]:
-    if not text.lstrip().startswith("[") or "image" not in text:
-        return []
-    try:
-        items = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        return []
-    if not isinstance(items, list) or not all(isinstance(item, dict) and "type" in item for item in items):
-        return []
-    parts = [_item(item) for item in items]
-    return parts if any(isinstance(part, ImagePart) for part in parts) else []
-
-
-def _item(item: dict[str, Any]) -> Part:
-    url = item.get("image_url")
-    if isinstance(url, dict):
-        url = url.get("url")
-    if isinstance(url, str):
-        return ImagePart(url)
-    if item["type"] == "image" and isinstance(item.get("data"), str):  # MCP
-        return ImagePart(f"data:{item.get('mimeType') or 'image/png'};base64,{item['data']}")
-    text = item.get("text")
-    return TextPart(text if isinstance(text, str) else msgspec.json.encode(item).decode())

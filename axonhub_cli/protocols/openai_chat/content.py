@@ -5,16 +5,10 @@ https://platform.openai.com/docs/api-reference/chat/create (messages); pitfalls 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
-
-import msgspec
-
 from axonhub_cli.llm.content import (
     AudioPart,
     CompactionPart,
     FilePart,
-    HostedTool,
     ImagePart,
     OpaquePart,
     Part,
@@ -27,7 +21,7 @@ from axonhub_cli.llm.content import (
 )
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.openai_chat.losses import Losses
-from axonhub_cli.protocols.tools import declared_name, flat_name
+from axonhub_cli.protocols.results import found_tools, opened
 from axonhub_cli.vendors import Quirks
 
 NAME = "openai_chat"
@@ -80,7 +74,7 @@ def result_content(part: ToolResultPart, quirks: Quirks, losses: Losses) -> tupl
     """A tool's result as text, and its images apart, since most upstreams take only text there (pitfall 10)."""
     texts: list[str] = []
     media: list[JSON] = []
-    for piece in _opened(part.content):
+    for piece in opened(part.content):
         encoded = content_part(piece, quirks, losses)
         if encoded is None:
             continue
@@ -90,7 +84,7 @@ def result_content(part: ToolResultPart, quirks: Quirks, losses: Losses) -> tupl
             texts.append(IMAGE_BELOW if encoded["type"] == "image_url" else f"[{encoded['type']}: shown below]")
             media.append(encoded)
     if part.tools:
-        texts.append(_found(part))
+        texts.append(found_tools(part))
     return "\n".join(texts), media
 
 
@@ -114,44 +108,3 @@ def _file(part: FilePart, quirks: Quirks, losses: Losses) -> JSON:
         return {"type": "file", "file": {name: value for name, value in fields if value is not None}}
     losses.add("messages.file", "this upstream takes no such files")
     return text_part(f"[file left out: {part.filename or part.url or part.file_id or 'unnamed'}]")
-
-
-def _opened(parts: Iterable[Part]) -> Iterable[Part]:
-    """A text that is really a list of content items is taken apart, where there are images among them (pitfall 113)."""
-    for part in parts:
-        if isinstance(part, TextPart) and (inner := _items(part.text)):
-            yield from inner
-        else:
-            yield part
-
-
-def _items(text: str) -> list[Part]:
-    if not text.lstrip().startswith("[") or "image" not in text:
-        return []
-    try:
-        items = msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeEncodeError):
-        return []
-    if not isinstance(items, list) or not all(isinstance(item, dict) and "type" in item for item in items):
-        return []
-    parts = [_item(item) for item in items]
-    return parts if any(isinstance(part, ImagePart) for part in parts) else []
-
-
-def _item(item: dict[str, Any]) -> Part:
-    url = item.get("image_url")
-    if isinstance(url, dict):
-        url = url.get("url")
-    if isinstance(url, str):
-        return ImagePart(url)
-    if item["type"] == "image" and isinstance(item.get("data"), str):  # MCP
-        return ImagePart(f"data:{item.get('mimeType') or 'image/png'};base64,{item['data']}")
-    if isinstance(item.get("text"), str):
-        return TextPart(item["text"])
-    return TextPart(msgspec.json.encode(item).decode())
-
-
-def _found(part: ToolResultPart) -> str:
-    """What a tool search found, under the names by which it can be called from now on (pitfall 108)."""
-    names = [flat_name(*declared_name(tool)) for tool in part.tools if not isinstance(tool, HostedTool)]
-    return msgspec.json.encode({"tools": names}).decode()
