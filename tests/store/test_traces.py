@@ -72,6 +72,11 @@ def test_values_no_database_takes_are_made_fit(store: Store) -> None:
     assert kept.losses == (LossRecord("?", "é"),)
 
 
+def test_a_nul_inside_of_a_list_is_replaced(store: Store) -> None:
+    store.traces.save([request(1, losses=(LossRecord("a\0b", "c"),))])
+    assert store.traces.requests()[0].losses == (LossRecord("a\ufffdb", "c"),)
+
+
 ROWS = [
     request(1, key="a", channel="x", client_model="gpt-5", upstream_model="glm", trace_id="t1", thread_id="h1"),
     request(2, key="b", channel="x", client_model="glm", upstream_model="glm", trace_id="t1"),
