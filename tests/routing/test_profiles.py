@@ -41,6 +41,27 @@ def test_rules(model: str, target: str) -> None:
     assert profiles.resolve(GUIDE, model).model == target
 
 
+@pytest.mark.parametrize(
+    ("model", "target"),
+    [  # pitfalls 84, 101: agents ask for small models by themselves, also for ones made after the profile
+        ("claude-haiku-4-5", "small"),
+        ("claude-3-5-haiku-20241022", "small"),
+        ("claude-opus-9", "large"),
+        ("claude-of-tomorrow", "medium"),
+        ("gemini-2.5-flash-lite", "small"),
+        ("gemini-9-flash-lite-preview", "small"),
+        ("gemini-3-pro", "medium"),
+    ],
+)
+def test_helper_models_have_a_target_of_their_own(model: str, target: str) -> None:
+    tiers = compiled(
+        Rule(".*(haiku|flash-lite).*", "small", regex=True),
+        Rule(".*opus.*", "large", regex=True),
+        Rule("(claude|gemini)-.*", "medium", regex=True),
+    )
+    assert profiles.resolve(tiers, model).model == target
+
+
 def test_a_chain_is_not_followed() -> None:
     chain = compiled(Rule("a", "b"), Rule("b", "c"))
     assert profiles.resolve(chain, "a").model == "b"

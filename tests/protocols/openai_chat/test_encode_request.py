@@ -49,6 +49,19 @@ def test_codex_fits_openais_own_types(path: Path) -> None:
     PARAMS.validate_python(CODEC.encode_request(plain, CHANNEL_TYPES["openai-compatible"].quirks).payload, strict=True)
 
 
+def test_pitfall_27_files_and_sounds_of_a_responses_client() -> None:
+    parts = [
+        {"type": "input_file", "filename": "a.pdf", "file_data": "data:application/pdf;base64,JVBERi0="},
+        {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}},
+    ]
+    asked = decode_responses({"model": "m", "input": [{"type": "message", "role": "user", "content": parts}]})
+    content = CODEC.encode_request(asked, CHANNEL_TYPES["openai"].quirks).payload["messages"][0]["content"]
+    assert content == [
+        {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0=", "filename": "a.pdf"}},
+        {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}},
+    ]
+
+
 def test_pitfall_12_usage_is_always_asked_for() -> None:
     own = {"openai_chat": {"stream_options": {"include_usage": False, "include_obfuscation": False}}}
     options = encode(user("x"), stream=True, extras=own).payload["stream_options"]

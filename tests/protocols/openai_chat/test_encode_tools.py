@@ -39,6 +39,14 @@ def test_pitfall_3_no_tool_choice_without_tools() -> None:
     assert lost(encoded) == {"tools.web_search", "tool_choice", "parallel_tool_calls"}  # pitfalls 110, 111
 
 
+def test_pitfall_111_nobody_makes_images_unasked() -> None:
+    drawing = HostedTool("openai_responses", "image_generation", {"type": "image_generation"})
+    encoded = encode(user("x"), tools=(RUN, drawing))
+    assert [tool["function"]["name"] for tool in encoded.payload["tools"]] == ["run"]
+    assert lost(encoded) == {"tools.image_generation"}
+    assert "image_generation" not in str(encode(user("draw"), tools=(RUN,)).payload)
+
+
 @pytest.mark.parametrize("bad", [None, {"type": None}, {"oneOf": [{"type": "object"}]}, {"$ref": "#/x"}])
 def test_pitfall_4_parameters_are_an_object(bad: Any) -> None:
     encoded = encode(user("x"), tools=(FunctionTool("f", None, bad),))
