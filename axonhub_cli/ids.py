@@ -12,6 +12,8 @@ _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32, so that tex
 _TIME_DIGITS = 10
 _RANDOM_DIGITS = 14
 _RANDOM_LIMIT = 32**_RANDOM_DIGITS
+_RANDOM_BITS = 5 * _RANDOM_DIGITS - 1  # the upper half is left for steps
+_PAIRS = [first + second for first in _DIGITS for second in _DIGITS]
 
 
 def now_ms() -> int:
@@ -35,20 +37,17 @@ class _Sequence:
         self._last = 0
 
     def next(self, now: int) -> str:
-        fresh = now * _RANDOM_LIMIT + secrets.randbelow(_RANDOM_LIMIT // 2)
+        fresh = now * _RANDOM_LIMIT + secrets.randbits(_RANDOM_BITS)
         with self._lock:
             if fresh <= self._last:
-                fresh = self._last + 1 + secrets.randbelow(2**24)
+                fresh = self._last + 1 + secrets.randbits(24)
             self._last = fresh
         return _text(fresh, _TIME_DIGITS + _RANDOM_DIGITS)
 
 
 def _text(number: int, length: int) -> str:
-    digits = []
-    for _ in range(length):
-        number, digit = divmod(number, 32)
-        digits.append(_DIGITS[digit])
-    return "".join(reversed(digits))
+    """An even number of digits, two at a time."""
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(5 * (length - 2), -1, -10)])
 
 
 _SEQUENCE = _Sequence()

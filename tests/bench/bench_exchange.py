@@ -11,6 +11,7 @@ import cProfile
 import io
 import json
 import multiprocessing
+import re
 import resource
 import statistics
 import tempfile
@@ -20,16 +21,17 @@ from pathlib import Path
 CHUNKS = 200
 
 
-def upstream(ports, passthrough, per_write):
-    """Answers every request with the same stream: each event an HTTP chunk, `per_write` of them in a write."""
+def upstream(ports, passthrough, per_write, apart):
+    """Answers every request with the same stream, `per_write` events in a write. A write is one HTTP chunk, as HTTP
+    servers make it; with `apart` each event is one."""
     from tests.server.upstreams import chat_stream, responses_events
 
     pieces = chat_stream("word " * CHUNKS)
     if passthrough:
         events = responses_events()
         pieces = [*events[:5], *([events[5]] * CHUNKS), *events[6:]]
-    chunks = [b"%x\r\n%s\r\n" % (len(piece), piece) for piece in pieces]
-    writes = [b"".join(chunks[at : at + per_write]) for at in range(0, len(chunks), per_write)]
+    groups = [pieces[at : at + per_write] for at in range(0, len(pieces), per_write)]
+    writes = [b"".join(map(_chunk, group if apart else [b"".join(group)])) for group in groups]
 
     async def serve(reader, writer):
         while True:
@@ -52,6 +54,10 @@ def upstream(ports, passthrough, per_write):
         await server.serve_forever()
 
     asyncio.run(main())
+
+
+def _chunk(data):
+    return b"%x\r\n%s\r\n" % (len(data), data)
 
 
 def proxy(pipe, port, folder, options):
@@ -94,8 +100,28 @@ def _rss_mb():
         return int(file.read().split()[1]) * resource.getpagesize() / 2**20
 
 
-def codex_request():
-    """About 40 kB: a long developer message, a dozen tools, some turns."""
+def codex_request(kind="first"):
+    """What Codex 0.169 sends, about 40 kB: a captured request, its cut texts at their true length. `first` is the
+    first turn, `tools` the one after a tool search; `long` is made up: many tools and a dozen turns."""
+    if kind == "long":
+        return long_request()
+    name = {"first": "codex-gpt-5.5-turn1-freeform-and-tool-search", "tools": "codex-turn2-tool-search-output"}[kind]
+    fixtures = Path(__file__).parents[1] / "fixtures" / "openai_responses"
+    return _whole(json.loads((fixtures / f"{name}.request.json").read_text()))
+
+
+def _whole(value):
+    """Texts that were cut for the fixture, filled up again."""
+    if isinstance(value, dict):
+        return {name: _whole(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_whole(item) for item in value]
+    cut = re.search(r"\[cut: (\d+) characters in all\]$", value) if isinstance(value, str) else None
+    return value if cut is None else ((value[: cut.start()] + "Words of it. " * 2000)[: int(cut[1])])
+
+
+def long_request():
+    """A dozen tools and thirty-seven items."""
     tools = [
         {
             "type": "function",
@@ -127,10 +153,10 @@ def codex_request():
     }
 
 
-async def load(url, key, count):
+async def load(url, key, count, kind="first"):
     import aiohttp
 
-    body = json.dumps(codex_request()).encode()
+    body = json.dumps({**codex_request(kind), "model": "gpt-5"}).encode()
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", "session-id": "s-1"}
     times = []
     async with aiohttp.ClientSession() as session:
@@ -146,14 +172,17 @@ async def load(url, key, count):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--requests", type=int, default=100, help="in a round")
+    parser.add_argument("--request", choices=("first", "tools", "long"), default="first", help="what is sent")
     parser.add_argument("--rounds", type=int, default=7, help="the best tells most on a busy machine")
     parser.add_argument("--chunks-per-write", type=int, default=20, help="20 is what a fast model looks like")
+    parser.add_argument("--apart", action="store_true", help="an HTTP chunk for each event, however they are written")
     parser.add_argument("--passthrough", action="store_true")
     parser.add_argument("--profile")
     options = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     ports, far_ports = context.Pipe()
-    up = context.Process(target=upstream, args=(far_ports, options.passthrough, options.chunks_per_write), daemon=True)
+    far = (far_ports, options.passthrough, options.chunks_per_write, options.apart)
+    up = context.Process(target=upstream, args=far, daemon=True)
     up.start()
     with tempfile.TemporaryDirectory() as folder:
         pipe, far = context.Pipe()
@@ -162,13 +191,13 @@ def main():
         url, key = pipe.recv()
         pipe.send("cpu")
         idle_rss = pipe.recv()[1]
-        asyncio.run(load(url, key, 30))
+        asyncio.run(load(url, key, 30, options.request))
         time.sleep(1.5)  # the table of prices is loaded once, with the first request
         costs, times = [], []
         for _ in range(options.rounds):
             pipe.send("cpu")
             before, _ = pipe.recv()
-            size, taken = asyncio.run(load(url, key, options.requests))
+            size, taken = asyncio.run(load(url, key, options.requests, options.request))
             time.sleep(0.3)  # the recorder's share belongs to the bill
             pipe.send("cpu")
             after, rss = pipe.recv()
