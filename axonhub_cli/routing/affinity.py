@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, Protocol
 
 import msgspec
@@ -53,7 +54,7 @@ def identify(headers: Mapping[str, str], payload: Mapping[str, Any] | None, conf
     """
     sources = _Sources(headers, payload or {})
     trace_id, source = _first(_trace_sources(sources, config))
-    thread_id, _ = _first([_header(sources, config.thread_header), *_codex_fields(sources, config, "thread")])
+    thread_id, _ = _first(chain((_header(sources, config.thread_header),), _codex_fields(sources, config, "thread")))
     parent, _ = _first(_codex_fields(sources, config, "parent"))
     subagent, _ = _first(_codex_fields(sources, config, "subagent"))
     return Identity(trace_id, thread_id, parent, subagent, source)
@@ -112,26 +113,27 @@ _CODEX_FIELDS = {
 }
 
 
-def _trace_sources(sources: _Sources, config: TraceConfig) -> list[_Found]:
-    found = [_header(sources, name) for name in (config.trace_header, *config.extra_trace_headers)]
-    found += _codex_fields(sources, config, "trace")
+def _trace_sources(sources: _Sources, config: TraceConfig) -> Iterator[_Found]:
+    for name in (config.trace_header, *config.extra_trace_headers):
+        yield _header(sources, name)
+    yield from _codex_fields(sources, config, "trace")
     if config.claude_code_trace_enabled:
-        found.append(_header(sources, "x-claude-code-session-id"))
-        found.append(("metadata.user_id", lambda: _claude_session(sources.payload)))
+        yield _header(sources, "x-claude-code-session-id")
+        yield "metadata.user_id", lambda: _claude_session(sources.payload)
     if config.opencode_trace_enabled:
-        found += [_header(sources, "x-session-id"), _header(sources, "x-session-affinity")]
+        yield _header(sources, "x-session-id")
+        yield _header(sources, "x-session-affinity")
     if config.codex_trace_enabled:
-        found.append(("prompt_cache_key", lambda: sources.payload.get("prompt_cache_key")))
-    return found
+        yield "prompt_cache_key", lambda: sources.payload.get("prompt_cache_key")
 
 
-def _codex_fields(sources: _Sources, config: TraceConfig, what: str) -> list[_Found]:
+def _codex_fields(sources: _Sources, config: TraceConfig, what: str) -> Iterator[_Found]:
     if not config.codex_trace_enabled:
-        return []
-    found = [_header(sources, _CODEX_HEADERS[what])]
+        return
+    yield _header(sources, _CODEX_HEADERS[what])
     for name, metadata in sources.codex:
-        found += [(f"{name}.{field}", partial(metadata.get, field)) for field in _CODEX_FIELDS[what]]
-    return found
+        for field in _CODEX_FIELDS[what]:
+            yield f"{name}.{field}", partial(metadata.get, field)
 
 
 def _header(sources: _Sources, name: str) -> _Found:
@@ -139,7 +141,7 @@ def _header(sources: _Sources, name: str) -> _Found:
     return name, lambda: sources.headers.get(wanted)
 
 
-def _first(found: Sequence[_Found]) -> tuple[str | None, str | None]:
+def _first(found: Iterable[_Found]) -> tuple[str | None, str | None]:
     for name, read in found:
         if value := clean_id(read()):
             return value, name
