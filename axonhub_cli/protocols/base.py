@@ -159,6 +159,11 @@ class Codec(Protocol):
         where the protocol lacks the operation."""
         ...
 
+    def fits(self, payload: JSON, quirks: Quirks) -> bool:
+        """Whether an upstream of the same protocol with these quirks takes a client's payload as it stands. Where it
+        does not, the request is decoded and encoded anew, as between two protocols."""
+        ...
+
     def pass_on(self, payload: JSON, model: str, quirks: Quirks, unsealer: Unsealer) -> Encoded:
         """A client's payload for an upstream of the same protocol: for `model`, without what is ours; everything else
         is the same object as before (pitfalls 13, 65). The caller's payload is not touched."""

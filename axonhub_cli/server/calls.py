@@ -128,9 +128,11 @@ class Prepared(Struct, frozen=True):
         )
 
 
-def speaks(asked: Asked, protocol: str) -> bool:
-    """Whether an upstream's answer in `protocol` can pass to the client as it comes."""
-    return protocol == asked.codec.name and not (asked.stream and asked.media != SSE)
+def speaks(asked: Asked, protocol: str, quirks: Quirks) -> bool:
+    """Whether the client's request and the upstream's answer in `protocol` can pass as they come."""
+    if protocol != asked.codec.name or (asked.stream and asked.media != SSE):
+        return False
+    return asked.codec.fits(asked.payload, quirks)
 
 
 def protocol_for(asked: Asked, protocols: tuple[str, ...]) -> str:
@@ -154,7 +156,7 @@ def prepare(
     """The call that asks `channel` for `model`, with what `remedies` leave out left out. Raises Failure: the client's
     fault (400), or an unusable key."""
     upstream = registry.codec(protocol)
-    raw = speaks(asked, protocol)
+    raw = speaks(asked, protocol, quirks)
     origin = f"{protocol}/{channel.id}"
     operation = asked.operation if raw else Operation.GENERATE
     secret = _key(key, channel, read_key)

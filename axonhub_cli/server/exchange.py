@@ -125,7 +125,8 @@ class Exchange:
         A channel that cannot count is none the worse for it."""
         asked, headers, attempt = self._asked, dict(self._headers), None
         data = b""
-        if speaks(asked, protocol_for(asked, self._live.protocols[found.chosen[0].channel.name])):
+        name = found.chosen[0].channel.name
+        if speaks(asked, protocol_for(asked, self._live.protocols[name]), self._live.quirks[name]):
             try:
                 async with asyncio.timeout(self._hub.limits.first_byte_s):
                     attempt = self._begin(Tries(found.chosen), model, False)

@@ -83,6 +83,10 @@ class MessagesCodec:
         """See `base.Codec`."""
         return http.pass_headers(headers, payload, quirks)
 
+    def fits(self, payload: JSON, quirks: Quirks) -> bool:
+        """See `base.Codec`."""
+        return True
+
     def stream_media(self, payload: JSON) -> str:
         """See `base.Codec`."""
         return SSE

@@ -81,6 +81,10 @@ class GeminiCodec:
         """See `base.Codec`."""
         return {}
 
+    def fits(self, payload: JSON, quirks: Quirks) -> bool:
+        """See `base.Codec`."""
+        return True
+
     def stream_media(self, payload: JSON) -> str:
         """See `base.Codec`."""
         return "application/json" if payload.get("alt") == "json" else SSE

@@ -77,6 +77,10 @@ class ChatCodec:
         """See `base.Codec`."""
         return {}
 
+    def fits(self, payload: JSON, quirks: Quirks) -> bool:
+        """See `base.Codec`."""
+        return True
+
     def stream_media(self, payload: JSON) -> str:
         """See `base.Codec`."""
         return SSE

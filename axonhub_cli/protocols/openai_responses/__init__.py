@@ -12,7 +12,7 @@ from axonhub_cli.protocols.base import JSON, SSE, Call, Encoded, Manners, Operat
 from axonhub_cli.protocols.failures import read_error
 from axonhub_cli.protocols.opaque import strip_sealed
 from axonhub_cli.protocols.openai_models import listed_ids
-from axonhub_cli.protocols.openai_responses import encode, errors, http, request, response
+from axonhub_cli.protocols.openai_responses import encode, errors, http, lower, request, response
 from axonhub_cli.protocols.openai_responses.encoder import StreamEncoder
 from axonhub_cli.protocols.openai_responses.stream import StreamDecoder
 from axonhub_cli.protocols.openai_responses.watcher import StreamWatcher
@@ -67,6 +67,9 @@ class ResponsesCodec:
     def call(self, operation: Operation, model: str, key: str, stream: bool, quirks: Quirks) -> Call:
         return http.call(operation, model, key, stream)
 
+    def fits(self, payload: JSON, quirks: Quirks) -> bool:
+        return quirks.custom_tools or lower.is_plain(payload, quirks)
+
     def pass_on(self, payload: JSON, model: str, quirks: Quirks, unsealer: Unsealer) -> Encoded:
         stripped, losses = strip_sealed(payload, unsealer)
         return Encoded(retarget(stripped, model), losses)
@@ -89,6 +92,9 @@ class ResponsesCodec:
 
 class CompactCodec(ResponsesCodec):
     """The client's side of `POST /responses/compact`: another request and another object around the same item."""
+
+    def fits(self, payload: JSON, quirks: Quirks) -> bool:
+        return quirks.custom_tools  # nobody but OpenAI has that path
 
     def decode_request(self, payload: JSON) -> Request:
         return request.decode_compact_request(payload)

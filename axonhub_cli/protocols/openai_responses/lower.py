@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from msgspec.structs import replace
 
 from axonhub_cli.llm.content import CustomTool, FunctionTool, SearchTool
 from axonhub_cli.protocols import schema
+from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.patch import lower_custom
 from axonhub_cli.protocols.tools import CallableTool
+from axonhub_cli.vendors import Quirks
 
 _SHELL = {
     "type": "object",
@@ -23,6 +27,27 @@ _SEARCH = {
     "properties": {"query": {"type": "string", "description": "What the tool should be able to do."}},
     "required": ["query"],
 }
+
+
+# What every server that speaks Responses takes in a conversation; the rest is OpenAI's own (pitfalls 22, 104).
+_PLAIN_ITEMS = frozenset({None, "message", "function_call", "function_call_output"})
+
+
+def is_plain(payload: JSON, quirks: Quirks) -> bool:
+    """Whether a request holds nothing that only OpenAI itself understands."""
+    return all(_is_plain_tool(tool, quirks) for tool in _objects(payload.get("tools"))) and all(
+        item.get("type") in _PLAIN_ITEMS and not item.get("namespace") for item in _objects(payload.get("input"))
+    )
+
+
+def _is_plain_tool(tool: JSON, quirks: Quirks) -> bool:
+    kind = tool.get("type")
+    return kind == "function" or kind in quirks.hosted_tools or "*" in quirks.hosted_tools
+
+
+def _objects(value: Any) -> list[JSON]:
+    """What is malformed is left for the upstream to refuse."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def lower_tool(tool: CallableTool, flat_name: str, about: str | None = None) -> FunctionTool:
