@@ -45,7 +45,7 @@ async def test_a_client_that_is_kept_waiting_takes_the_answer(tmp_path, client, 
         await asyncio.sleep(2.5 * FAST.keepalive_s)
         await speaks(upstream)(wire)
 
-    async with Upstream(late) as up, hub(tmp_path, [row(upstream, up)]) as h:
+    async with Upstream(late) as up, hub(tmp_path, [row(upstream, up)], limits=FAST) as h:
         text, _ = await ASK[client](clients(h), "m", True)
     assert text.strip() == TEXT
 
@@ -59,7 +59,7 @@ async def test_a_client_that_waited_in_vain_is_told_in_its_stream(tmp_path, clie
         await asyncio.sleep(2.5 * FAST.keepalive_s)
         await wire.answer(400, {"error": {"message": "not like this", "type": "invalid_request_error"}})
 
-    async with Upstream(never) as up, hub(tmp_path, [row("openai_chat", up)]) as h:
+    async with Upstream(never) as up, hub(tmp_path, [row("openai_chat", up)], limits=FAST) as h:
         with pytest.raises(Exception, match="not like this"):
             await ASK[client](clients(h), "m", True)
         assert (await h.finished()).status == "failed"

@@ -3,12 +3,16 @@
 import asyncio
 import json
 import time
+from functools import partial
 
 import pytest
 from msgspec.structs import replace
 
-from tests.server.hub import FAST, channel, events, hub, kinds
+from tests.server import hub as served
+from tests.server.hub import FAST, channel, events, kinds
 from tests.server.upstreams import DONE, Upstream, chat_chunk, chat_stream, responses_events, silent, streams
+
+hub = partial(served.hub, limits=FAST)
 
 
 async def test_f8_silence_before_the_first_byte_is_bounded_and_the_client_hears_from_us(tmp_path):
@@ -185,7 +189,6 @@ async def test_what_was_begun_ends_in_its_own_words(tmp_path):
 
 
 async def test_a_running_request_says_where_it_is(tmp_path):
-    async with Upstream(silent) as up, hub(tmp_path, [channel("slow", up.url)]) as h:
-        async with h.post() as response:
-            await response.content.readany()
-            assert (h.records.last.status, h.records.last.channel, h.records.last.attempts) == ("running", "slow", 1)
+    async with Upstream(silent) as up, hub(tmp_path, [channel("slow", up.url)]) as h, h.post() as response:
+        await response.content.readany()
+        assert (h.records.last.status, h.records.last.channel, h.records.last.attempts) == ("running", "slow", 1)
