@@ -68,3 +68,19 @@ async def test_history_of_openais_own_kinds_is_lowered_too(tmp_path):  # pitfall
         "function_call",
         "function_call_output",
     ]
+
+
+async def test_a_search_of_openais_own_stays_here_and_is_told(tmp_path):  # pitfall 62
+    search = {
+        "type": "web_search_call",
+        "id": "ws_1",
+        "status": "completed",
+        "action": {"type": "search", "query": "x"},
+    }
+    items = [{"type": "message", "role": "user", "content": "go"}, search]
+    async with Upstream(streams(responses_events())) as up, hub(tmp_path, [other(up.url)]) as h:
+        status, _, _ = await h.ask(payload={"model": "m", "input": items, "stream": True})
+        record = await h.finished()
+    assert status == 200
+    assert [item["type"] for item in up.calls[0].json["input"]] == ["message"]
+    assert any("web_search_call" in loss.field for loss in record.losses)
