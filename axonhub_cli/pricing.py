@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from axonhub_cli.llm.response import Usage
+
+if TYPE_CHECKING:
+    from genai_prices.types import ModelInfo
 
 # Where a channel type's prices are in genai-prices; a type that is not here is looked up by the model's name alone.
 _PROVIDERS = {
@@ -78,9 +83,7 @@ def _table_cost(model: str, provider: str | None, usage: Usage) -> float | None:
     found = _find(model, provider)
     if found is None or usage.input is None:
         return None
-    # Imported here: it takes a quarter of a second, and only servers compute costs.
     from genai_prices import Usage as Counts
-    from genai_prices import calc_price
 
     cached = min(usage.cached or 0, usage.input)
     counts = Counts(
@@ -90,23 +93,23 @@ def _table_cost(model: str, provider: str | None, usage: Usage) -> float | None:
         output_tokens=usage.output,
     )
     try:
-        return float(calc_price(counts, model_ref=found[1], provider_id=found[0]).total_price)
+        # Prices may change with the hour; the model behind a name does not.
+        return float(found.get_prices(datetime.now(UTC)).calc_price(counts)["total_price"])
     except (LookupError, ValueError):
         return None
 
 
 @lru_cache(maxsize=1024)
-def _find(model: str, provider: str | None) -> tuple[str | None, str] | None:
-    """(provider, name) under which the table knows the model."""
-    from genai_prices import Usage as Counts
-    from genai_prices import calc_price
+def _find(model: str, provider: str | None) -> ModelInfo | None:
+    """The table's entry for a model, under whichever spelling it knows it."""
+    # Imported here: it takes a quarter of a second, and only servers compute costs.
+    from genai_prices.data_snapshot import get_snapshot
 
     plain = model.rsplit("/", 1)[-1]
     names = dict.fromkeys((model, plain, model.upper(), plain.upper(), model.lower(), plain.lower()))
     for name in names:
         try:
-            calc_price(Counts(input_tokens=1, output_tokens=1), model_ref=name, provider_id=provider)
+            return get_snapshot().find_provider_model(name, None, provider, None)[1]
         except (LookupError, ValueError):
             continue
-        return provider, name
     return None
