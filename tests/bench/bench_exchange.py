@@ -156,7 +156,7 @@ def long_request():
 async def load(url, key, count, kind="first"):
     import aiohttp
 
-    body = json.dumps({**codex_request(kind), "model": "gpt-5"}).encode()
+    body = json.dumps({**codex_request(kind), "model": "deepseek-reasoner"}).encode()
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", "session-id": "s-1"}
     times = []
     async with aiohttp.ClientSession() as session:
