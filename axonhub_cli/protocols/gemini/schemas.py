@@ -30,6 +30,7 @@ _ANSWER_KEYS = frozenset(
     | {*("minItems", "maxItems", "minimum", "maximum", "anyOf", "oneOf", "properties", "additionalProperties")}
     | {"required", "propertyOrdering"}
 )
+_BRANCHES = frozenset({"$ref", "allOf", "if", "then", "else"})
 _COUNTS = frozenset({"minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"})
 _SNAKE = frozenset({"any_of", "property_ordering", "min_items", "max_items", "min_length", "max_length"})
 _NAMED = ("properties", "$defs", "definitions", "patternProperties")
@@ -49,6 +50,9 @@ def reduce(schema: Schema) -> tuple[dict[str, Any], set[str]]:
             root[name] = schema[name]
     reducer = _Reducer(root)
     reduced = reducer.node(root, (), 0)
+    if reduced.get("type") != "object":  # a branch has put alternatives there
+        reducer.dropped |= root.keys() & _BRANCHES
+        reduced = reducer.node({name: value for name, value in root.items() if name not in _BRANCHES}, (), 0)
     return reduced, reducer.dropped - _SILENT
 
 
@@ -108,7 +112,7 @@ class _Reducer:
         branches = [schema[name] for name in ("then", "else") if name in schema]
         if (not parts and not branches) or depth > 8:
             return schema, opened
-        merged = {name: value for name, value in schema.items() if name not in ("$ref", "allOf", "if", "then", "else")}
+        merged = {name: value for name, value in schema.items() if name not in _BRANCHES}
         for number, part in enumerate([*parts, *branches]):
             if not isinstance(part, Mapping):
                 continue

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from google.genai import types
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from axonhub_cli.protocols.gemini.schemas import answer_schema, json_schema, reduce
@@ -111,6 +111,8 @@ ANY = st.recursive(
 
 
 @given(st.dictionaries(KEYS, ANY, max_size=4))
+@example({"then": {"anyOf": [None]}})
+@example({"type": "object", "allOf": [{"anyOf": [{"type": "string"}, {"type": "object"}]}]})
 @settings(max_examples=200, deadline=None)
 def test_anything_becomes_a_schema(schema: dict[str, Any]) -> None:
     reduced, _ = reduce(schema)
