@@ -6,6 +6,12 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+# On a developer's machine properties look further each time; where a change is judged they say the same twice.
+settings.register_profile("ci", derandomize=True)
+if os.environ.get("CI"):
+    settings.load_profile("ci")
 
 _THEIRS = ("AXONHUB_", "CODEX_", "OPENAI_", "DEEPSEEK_", "ANTHROPIC_", "GEMINI_")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
