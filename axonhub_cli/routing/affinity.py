@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import partial
+from functools import lru_cache, partial
 from itertools import chain
 from typing import Any, Protocol
 
@@ -143,11 +143,12 @@ def _header(sources: _Sources, name: str) -> _Found:
 
 def _first(found: Iterable[_Found]) -> tuple[str | None, str | None]:
     for name, read in found:
-        if value := clean_id(read()):
-            return value, name
+        if (value := read()) and (cleaned := clean_id(value)):
+            return cleaned, name
     return None, None
 
 
+@lru_cache(maxsize=1024)
 def _header_name(name: str) -> str:
     return name.strip().lower().replace("_", "-")
 

@@ -89,9 +89,14 @@ def parse(data: bytes, limits: Limits) -> dict[str, Any]:
         raise invalid(f"The request's body is not valid JSON: {_words(error)}") from None
     if not isinstance(payload, dict):
         raise invalid("The request's body must be a JSON object.")
-    if data.count(b"[") + data.count(b"{") > limits.json_depth and _deeper_than(payload, limits.json_depth):
+    if _brackets(data, limits.json_depth) > limits.json_depth and _deeper_than(payload, limits.json_depth):
         raise invalid(f"The request's JSON is nested more than {limits.json_depth} levels deep.")
     return payload
+
+
+def _brackets(data: bytes, most: int) -> int:
+    """How many open, counted as far as matters: `bytes.count` looks at each byte, and twice at a long body."""
+    return len(data.split(b"{", most)) + len(data.split(b"[", most)) - 2
 
 
 def _words(error: Exception) -> str:

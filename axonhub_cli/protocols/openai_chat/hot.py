@@ -82,7 +82,8 @@ class ChunkTemplate:
             return None
         # Cut at blank lines and put together again, which costs a third of looking for the long text between strings.
         whole = events[: end + len(after)]
-        strings = [event[len(head) : -len(after)] for event in whole.split(b"\n\n")]
+        begin, stop = len(head), -len(after)
+        strings = [event[begin:stop] for event in whole.split(b"\n\n")]
         if head + self._between.join(strings) + after != whole:
             return None
         # Decoded as one string, which also proves that each was one: a quote between them, or an escape or a
