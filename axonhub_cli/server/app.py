@@ -75,6 +75,8 @@ class Running:
             await site.stop()
         assert self._runner.server is not None
         self._runner.server.pre_shutdown()
+        for connection in list(hub.sockets):
+            connection.stop()
         await _drained(hub, hub.limits.shutdown_s if grace is None else grace)
         for exchange in list(hub.exchanges):
             exchange.stop()

@@ -22,13 +22,13 @@ async def read(request: web.BaseRequest, limits: Limits) -> bytes:
     """The decoded body. Raises Failure: 408 too slow, 413 too large, 415 an encoding we do not undo, 400 damaged."""
     encoding = _encoding(request.headers.getall("Content-Encoding", []))
     if (length := request.content_length) is not None and length > limits.body_decoded:
-        raise _too_large(limits)
+        raise too_large(limits)
     chunks: list[bytes] = []
     size = 0
     async for chunk in _chunks(request, limits):
         size += len(chunk)
         if size > limits.body_decoded:
-            raise _too_large(limits)
+            raise too_large(limits)
         chunks.append(chunk)
     return decompress(b"".join(chunks), encoding, limits)
 
@@ -66,14 +66,14 @@ def decompress(data: bytes, encoding: str, limits: Limits) -> bytes:
         if encoding == "identity":
             return data
     if len(data) > limits.body_wire:
-        raise _too_large(limits)
+        raise too_large(limits)
     output: list[bytes] = []
     size, most = 0, min(limits.body_decoded, max(MIB, len(data) * limits.body_ratio))
     try:
         for piece in _pieces(encoding, data):
             size += len(piece)
             if size > most:
-                raise _too_large(limits)
+                raise too_large(limits)
             output.append(piece)
     except (zlib.error, ValueError, EOFError) as error:
         raise invalid(f"The request's body is not valid {encoding}.") from error
@@ -184,6 +184,7 @@ def _unzstd(data: bytes) -> Iterator[bytes]:
         raise ValueError("cut short, or bytes after the end")
 
 
-def _too_large(limits: Limits) -> Failure:
+def too_large(limits: Limits) -> Failure:
+    """The failure (413) of a request beyond the limit."""
     message = f"The request is larger than axonhub takes ({limits.body_decoded // MIB} MiB)."
     return Failure(APIError(ErrorKind.TOO_LARGE, message, 413, code="request_too_large"))

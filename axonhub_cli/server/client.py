@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from aiohttp import web
 
 from axonhub_cli.llm.errors import APIError
 from axonhub_cli.llm.events import ResponseStart
-from axonhub_cli.protocols.base import Codec, Manners, StreamEncoder
+from axonhub_cli.protocols.base import JSON, Codec, Manners, StreamEncoder
 from axonhub_cli.server.calls import Asked
 from axonhub_cli.server.connection import SAFE_HEADERS
 from axonhub_cli.server.limits import Limits
@@ -46,11 +46,16 @@ def json_of(payload: Any, headers: Mapping[str, str] = SAFE_HEADERS, status: int
 def error_response(codec: Codec, error: APIError, headers: Mapping[str, str]) -> web.Response:
     """The error in the client's own protocol; a wait is told in whole seconds from 1 to 60, which is all that
     Codex understands (reliability 0.2)."""
+    status, payload, wait = told_error(codec, error)
+    return json_response(status, msgspec.json.encode(payload), {**headers, **wait})
+
+
+def told_error(codec: Codec, error: APIError) -> tuple[int, JSON, dict[str, str]]:
+    """Status, body and the header that tells a wait, if there is one to tell."""
     status, payload = codec.encode_error(error)
-    extra = {}
-    if error.retry_after is not None and (status != 503 or codec.manners.waits_at_503):
-        extra["Retry-After"] = str(min(max(math.ceil(error.retry_after), 1), _MAX_RETRY_AFTER_S))
-    return json_response(status, msgspec.json.encode(payload), {**headers, **extra})
+    if error.retry_after is None or (status == 503 and not codec.manners.waits_at_503):
+        return status, payload, {}
+    return status, payload, {"Retry-After": str(min(max(math.ceil(error.retry_after), 1), _MAX_RETRY_AFTER_S))}
 
 
 class Beginning:
@@ -84,8 +89,44 @@ class _Stream(web.StreamResponse):
     _send_headers_immediately = False  # they leave with the first bytes, in one write
 
 
-class Client:
-    """Writes are whole SSE events, or raw pieces that a relay vouches for."""
+class Client(Protocol):
+    """Whom an exchange answers. Writes are whole SSE events, or raw pieces that a relay vouches for; `headers` matter
+    before the first byte only. Writing raises ConnectionError where the client is gone."""
+
+    watchdog: Watchdog | None
+
+    @property
+    def started(self) -> bool:
+        """A stream has begun: what goes wrong now is an event in it."""
+        ...
+
+    async def send(self, data: bytes, headers: Mapping[str, str]) -> None:
+        """Waits while the client does not read."""
+        ...
+
+    def beat(self, data: bytes, headers: Mapping[str, str]) -> None:
+        """Sends a keepalive from a timer; a client that is gone is noticed elsewhere."""
+        ...
+
+    async def end(self, data: bytes, headers: Mapping[str, str]) -> web.StreamResponse:
+        """`data` are the last bytes, with the protocol's own terminal event."""
+        ...
+
+    async def end_after_error(self) -> web.StreamResponse:
+        """After an error event."""
+        ...
+
+    async def refuse(self, codec: Codec, error: APIError, headers: Mapping[str, str]) -> tuple[int, web.StreamResponse]:
+        """The error, where no stream has begun; the status it was told with."""
+        ...
+
+    def abort(self) -> None:
+        """The client does not read: cut it off."""
+        ...
+
+
+class HTTPClient:
+    """See `Client`: one request, one response."""
 
     def __init__(self, request: web.BaseRequest, manners: Manners, limits: Limits) -> None:
         self._request, self._manners, self._limits = request, manners, limits
@@ -95,11 +136,11 @@ class Client:
 
     @property
     def started(self) -> bool:
-        """Headers have gone: the status is 200 for good."""
+        """See `Client`. Headers have gone: the status is 200 for good."""
         return self._response is not None
 
     async def send(self, data: bytes, headers: Mapping[str, str]) -> None:
-        """`headers` matter for the first call only. Waits while the client does not read."""
+        """See `Client`."""
         if self._response is None:
             self._response = _Stream(headers=headers)
             await self._response.prepare(self._request)
@@ -113,13 +154,13 @@ class Client:
             self.watchdog.written()
 
     def beat(self, data: bytes, headers: Mapping[str, str]) -> None:
-        """Sends a keepalive from a timer; a client that is gone is noticed elsewhere."""
+        """See `Client`."""
         if data and (self._beat is None or self._beat.done()):
             self._beat = asyncio.get_running_loop().create_task(self.send(data, headers))
-            self._beat.add_done_callback(_observed)
+            self._beat.add_done_callback(observed)
 
     async def end(self, data: bytes, headers: Mapping[str, str]) -> web.StreamResponse:
-        """`data` are the last bytes, with the protocol's own terminal event."""
+        """See `Client`."""
         if self._response is None:
             self._response = _Stream(headers=headers)
             await self._response.prepare(self._request)
@@ -129,7 +170,7 @@ class Client:
         return self._response
 
     async def end_after_error(self) -> web.StreamResponse:
-        """After an error event: Codex acts on it only when the body ends (reliability 0.3, F7)."""
+        """See `Client`. Codex acts on the event only when the body ends (reliability 0.3, F7)."""
         assert self._response is not None
         if self._manners.breaks_after_error:
             self.close()
@@ -138,17 +179,23 @@ class Client:
             await self._response.write_eof()
         return self._response
 
+    async def refuse(self, codec: Codec, error: APIError, headers: Mapping[str, str]) -> tuple[int, web.StreamResponse]:
+        """See `Client`."""
+        response = error_response(codec, error, headers)
+        return response.status, response
+
     def close(self) -> None:
         """Lets go of the connection once what was written has left; no final chunk."""
         if (transport := self._request.transport) is not None:
             transport.close()
 
     def abort(self) -> None:
-        """The client does not read: cut it off."""
+        """See `Client`."""
         if (transport := self._request.transport) is not None:
             transport.abort()
 
 
-def _observed(task: asyncio.Task[None]) -> None:
+def observed(task: asyncio.Task[None]) -> None:
+    """Takes note of how a task ended that nobody waits for."""
     if not task.cancelled():
         task.exception()

@@ -55,7 +55,7 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """Our own page: aiohttp's quotes the offending line, which may be a key (reliability 0.9, K6)."""
         if status >= 500 and exc is not None:
-            _log_bug(exc)
+            log_bug(exc)
         if request.writer.output_size > 0:
             raise ConnectionError("the response has begun")
         body = _BROKEN if status >= 500 else _MALFORMED
@@ -67,7 +67,7 @@ class Connection(web.RequestHandler):
         """Where an exception came from, never what it says."""
         exc = options.get("exc_info")
         if isinstance(exc, BaseException):
-            _log_bug(exc)
+            log_bug(exc)
 
     def _too_slow(self) -> None:
         self._head_timer = None
@@ -100,7 +100,8 @@ class Server(web.Server):
         return Connection(self, loop=self._loop, **self._options)
 
 
-def _log_bug(exc: BaseException) -> None:
+def log_bug(exc: BaseException) -> None:
+    """Where a bug of ours showed, without its words."""
     # The text of an exception may quote a header or a body; frames are our own source.
     frames = "".join(traceback.format_tb(exc.__traceback__))
     LOGGER.error("internal error: %s\n%s", type(exc).__name__, frames)

@@ -20,11 +20,12 @@ from axonhub_cli.protocols.base import Codec, Operation
 from axonhub_cli.protocols.openai_responses import COMPACT
 from axonhub_cli.server import auth, body, listings
 from axonhub_cli.server.calls import Asked
-from axonhub_cli.server.client import base_headers, error_response, json_of
+from axonhub_cli.server.client import HTTPClient, base_headers, error_response, json_of
 from axonhub_cli.server.connection import SAFE_HEADERS
 from axonhub_cli.server.exchange import Exchange
 from axonhub_cli.server.hub import Hub
 from axonhub_cli.server.reloader import Live
+from axonhub_cli.server.websocket import Socket
 
 _RESPONSES, _CHAT, _MESSAGES, _GEMINI = "openai_responses", "openai_chat", "anthropic_messages", "gemini"
 _ROOTS = ("responses", "chat", "models", "messages")
@@ -169,13 +170,15 @@ async def _serve(
     held = 0
     try:
         _check_media(request)
-        _check_room(hub)
+        hub.check_room()
         data = await _read(hub, request)
         held = len(data)
         hub.bodies_held += held
         asked = Asked(codec, operation, data, body.parse(data, hub.limits), _lowered(request), by_path=by_path)
         assert caller.key is not None
-        return await Exchange(hub, caller.live, request, asked, key=caller.key, record_id=request_id).run()
+        client = HTTPClient(request, codec.manners, hub.limits)
+        exchange = Exchange(hub, caller.live, client, asked, key=caller.key, record_id=request_id, path=request.path)
+        return await exchange.run()
     except Failure as failure:
         # Only what came before the exchange: it answers for itself.
         hub.metrics.count("axonhub_requests_total", f'status="{failure.error.status}"')
@@ -189,13 +192,6 @@ def _check_media(request: web.BaseRequest) -> None:
     if request.content_type != "application/json" and not request.content_type.endswith("+json"):
         message = "The Content-Type must be application/json."
         raise Failure(APIError(ErrorKind.INVALID_REQUEST, message, 415, code="unsupported_media_type"))
-
-
-def _check_room(hub: Hub) -> None:
-    full = len(hub.exchanges) >= hub.limits.in_flight or hub.bodies_held >= hub.limits.bodies_held
-    if hub.stopping or full:
-        message = "axonhub is being stopped." if hub.stopping else "axonhub serves as many requests as it can."
-        raise Failure(APIError(ErrorKind.OVERLOADED, message, 503, code="server_is_overloaded", retry_after=1.0))
 
 
 async def _read(hub: Hub, request: web.BaseRequest) -> bytes:
@@ -231,6 +227,7 @@ async def _health(hub: Hub, _request: web.BaseRequest, _caller: Caller) -> web.S
 
 async def _metrics(hub: Hub, _request: web.BaseRequest, _caller: Caller) -> web.StreamResponse:
     gauges = {**hub.recorder.gauges(), "axonhub_requests_in_flight": len(hub.exchanges)}
+    gauges["axonhub_sockets_open"] = len(hub.sockets)
     headers = {**SAFE_HEADERS, "Content-Type": "text/plain; version=0.0.4; charset=utf-8"}
     return web.Response(text=hub.metrics.text(gauges), headers=headers)
 
@@ -239,12 +236,18 @@ async def _alive(_hub: Hub, _request: web.BaseRequest, _caller: Caller) -> web.S
     return web.Response(headers=SAFE_HEADERS)
 
 
-async def _no_websocket(_hub: Hub, _request: web.BaseRequest, _caller: Caller) -> web.StreamResponse:
-    # 426 makes Codex fall back to HTTP at once (pitfall 159).
-    error = APIError(ErrorKind.INVALID_REQUEST, "Use POST; WebSocket is not offered here.", 426, code="use_http")
-    response = _refused(registry.codec(_RESPONSES), error)
-    response.headers["Upgrade"] = "HTTP/1.1"
-    return response
+async def _socket(hub: Hub, request: web.BaseRequest, caller: Caller) -> web.StreamResponse:
+    socket = Socket(hub, request, caller.path)
+    if not socket.wanted:
+        error = APIError(ErrorKind.INVALID_REQUEST, "Use POST, or upgrade to WebSocket.", 426, code="upgrade_required")
+        response = _refused(registry.codec(_RESPONSES), error)
+        response.headers["Upgrade"] = "websocket"
+        return response
+    try:
+        hub.check_room(sockets=1)
+    except Failure as failure:
+        return _refused(registry.codec(_RESPONSES), failure.error)
+    return await socket.serve()
 
 
 def _refused(codec: Codec, error: APIError, request_id: str | None = None, *, close: bool = False) -> web.Response:
@@ -272,7 +275,7 @@ ROUTES = (
     Route("POST", "/v1/messages/count_tokens", Need.KEY, _generate(registry.codec(_MESSAGES), Operation.COUNT_TOKENS)),
     Route("POST", "/v1beta/models/*", Need.KEY, _gemini),
     Route("POST", "/v1/models/*", Need.KEY, _gemini),
-    Route("GET", "/v1/responses", Need.KEY, _no_websocket),
+    Route("GET", "/v1/responses", Need.KEY, _socket),
     Route("HEAD", "/v1/responses", Need.KEY, _alive),
     Route("GET", "/v1/models", Need.KEY, _models),
     Route("GET", "/v1/models/*", Need.KEY, _model),

@@ -20,7 +20,7 @@ from axonhub_cli.routing.failover import Action
 from axonhub_cli.routing.tries import Tries
 from axonhub_cli.server.attempt import Attempt
 from axonhub_cli.server.calls import Asked, Prepared, prepare, protocol_for, speaks
-from axonhub_cli.server.client import Beginning, Client, error_response, json_response, stream_headers
+from axonhub_cli.server.client import Beginning, Client, json_response, stream_headers
 from axonhub_cli.server.hub import Hub
 from axonhub_cli.server.journal import Journal, losses, new_record
 from axonhub_cli.server.reloader import Live
@@ -37,14 +37,11 @@ class Exchange:
     """Runs once, in the handler's task; the only loop that repeats upstream calls."""
 
     def __init__(
-        self, hub: Hub, live: Live, request: web.BaseRequest, asked: Asked, *, key: ApiKey, record_id: str
+        self, hub: Hub, live: Live, client: Client, asked: Asked, *, key: ApiKey, record_id: str, path: str
     ) -> None:
-        self._hub, self._live, self._request, self._asked, self._key = hub, live, request, asked, key
+        self._hub, self._live, self._client, self._asked, self._key = hub, live, client, asked, key
         self._identity = affinity.identify(asked.headers, asked.payload, hub.config.server.trace)
-        self._client = Client(request, asked.codec.manners, hub.limits)
-        record = new_record(
-            record_id, asked, self._identity, key, path=request.path, server=hub.server, now_ms=hub.now_ms()
-        )
+        record = new_record(record_id, asked, self._identity, key, path=path, server=hub.server, now_ms=hub.now_ms())
         self._journal = Journal(record, hub.recorder, hub.metrics, clock=hub.clock, now_ms=hub.now_ms)
         self._headers = stream_headers(record_id, self._identity.trace_id, asked.media)
         self._attempt: Attempt | None = None
@@ -262,8 +259,7 @@ class Exchange:
         status = 200
         try:
             if not self._client.started:
-                response: web.StreamResponse = error_response(self._asked.codec, told, self._headers)
-                status = response.status
+                status, response = await self._client.refuse(self._asked.codec, told, self._headers)
                 return response
             if attempt is not None and attempt.committed:
                 last = attempt.fail(told)

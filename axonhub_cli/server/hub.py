@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from axonhub_cli import ids, secrets
 from axonhub_cli.config import Config
 from axonhub_cli.entities import Channel, UpstreamKey
+from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.protocols.opaque import Seal
 from axonhub_cli.routing.health import Health
 from axonhub_cli.server.bindings import Bindings
@@ -23,6 +24,7 @@ from axonhub_cli.server.transports import Transports
 
 if TYPE_CHECKING:
     from axonhub_cli.server.exchange import Exchange
+    from axonhub_cli.server.websocket import Socket
 
 
 @dataclass
@@ -43,6 +45,8 @@ class Hub:
     health: Health = field(default_factory=Health)
     exchanges: set[Exchange] = field(default_factory=set)
     bodies_held: int = 0  # bytes of requests being served
+    sockets: set[Socket] = field(default_factory=set)
+    transcripts_held: int = 0  # bytes that sockets remember between two turns
     stopping: bool = False
     clock: Callable[[], float] = time.monotonic
     now_ms: Callable[[], int] = ids.now_ms
@@ -52,6 +56,15 @@ class Hub:
     def __post_init__(self) -> None:
         self.seal = Seal(secrets.derive(self.secret, "sealed state"))
         self._keys: dict[tuple[UpstreamKey, str, str], str] = {}
+
+    def check_room(self, sockets: int = 0) -> None:
+        """Raises Failure (503) where no further request is taken, nor that many sockets."""
+        limits = self.limits
+        full = len(self.exchanges) >= limits.in_flight or self.bodies_held >= limits.bodies_held
+        full = full or (sockets > 0 and len(self.sockets) + sockets > limits.sockets)
+        if self.stopping or full:
+            message = "axonhub is being stopped." if self.stopping else "axonhub serves as many requests as it can."
+            raise Failure(APIError(ErrorKind.OVERLOADED, message, 503, code="server_is_overloaded", retry_after=1.0))
 
     def read_key(self, key: UpstreamKey, channel: Channel) -> str:
         """The upstream key for this channel's address. Raises ConfigError, also where the address is another

@@ -25,6 +25,9 @@ class Limits(Struct, frozen=True):
     keepalive_s: float = 15.0  # of silence towards a client
     in_flight: int = 512
     bodies_held: int = 256 * MIB  # of all requests that are being served
+    sockets: int = 512
+    socket_idle_s: float = 900.0  # a socket between two turns
+    transcripts_held: int = 256 * MIB  # of all sockets between two turns
 
     # the upstream's side
     connect_s: float = 5.0

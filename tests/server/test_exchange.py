@@ -178,9 +178,11 @@ async def test_probes_are_answered_at_once(tmp_path):  # pitfall 159, reliabilit
             assert response.status == 200
         async with h.session.head(h.url + "/v1/responses", headers=auth) as response:
             assert response.status == 200
-        upgrade = {**auth, "Connection": "Upgrade", "Upgrade": "websocket"}
-        async with h.session.get(h.url + "/v1/responses", headers=upgrade) as response:
-            assert response.status == 426
+        async with h.session.get(h.url + "/v1/responses", headers=auth) as response:
+            assert (response.status, response.headers["Upgrade"]) == (426, "websocket")
+        broken = {**auth, "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "12"}
+        async with h.session.get(h.url + "/v1/responses", headers=broken) as response:
+            assert response.status == 426  # at which Codex goes on over HTTP at once
         async with h.session.get(h.url + "/health") as response:
             assert (await response.json())["status"] == "ok"
 
