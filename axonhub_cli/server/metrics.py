@@ -13,6 +13,8 @@ _HELP = {
     "axonhub_upstream_attempts_total": ("counter", "Upstream calls, by how they ended."),
     "axonhub_tokens_total": ("counter", "Tokens, as upstreams counted them."),
     "axonhub_dropped_total": ("counter", "Trace data that could not be kept."),
+    "axonhub_sockets_total": ("counter", "WebSockets opened."),
+    "axonhub_sockets_open": ("gauge", "WebSockets open now."),
     "axonhub_requests_in_flight": ("gauge", "Requests being served."),
     "axonhub_queue_rows": ("gauge", "Trace rows waiting to be written."),
     "axonhub_queue_bytes": ("gauge", "Bytes of prompts and replies waiting to be written."),

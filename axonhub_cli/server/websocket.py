@@ -120,6 +120,7 @@ class Socket:
         self._response.headers.update(headers)
         await self._response.prepare(self._request)
         self._hub.sockets.add(self)
+        self._hub.metrics.count("axonhub_sockets_total")
         try:
             while await self._next():
                 pass

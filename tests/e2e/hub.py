@@ -107,6 +107,12 @@ class Hub:
         except (urllib.error.URLError, OSError):
             return False
 
+    def metric(self, name: str) -> int:
+        """A number the server tells, 0 where it has none yet."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+            lines = answer.read().decode().splitlines()
+        return sum(int(line.rpartition(" ")[2]) for line in lines if line.startswith((f"{name} ", f"{name}{{")))
+
     def log(self) -> str:
         return (self.root / "serve.log").read_text(errors="replace")[-6000:]
 
