@@ -131,6 +131,18 @@ def test_a_changed_block_goes_all_the_same() -> None:
     assert "b = 1 # c\n" in codex_undo.uninstall(theirs, undo)
 
 
+@pytest.mark.parametrize("wanted", [ENV, COMMAND], ids=["env", "command"])
+def test_websockets_are_the_users_own_choice(wanted: codex.Wanted) -> None:  # pitfall 159
+    after = codex.install("", wanted).text
+    assert "websocket" not in after
+    head = "[model_providers.axonhub-responses]\n"
+    chosen = after.replace(head, f"{head}supports_websockets = true\n")
+    assert codex.install(chosen, wanted).text == chosen
+    other = codex.Wanted("deepseek-chat", "http://127.0.0.1:9000/v1", wanted.command)
+    table = tomllib.loads(codex.install(chosen, other).text)["model_providers"]["axonhub-responses"]
+    assert table["supports_websockets"] is True and table["base_url"] == other.base_url
+
+
 def test_a_user_who_went_back_himself() -> None:
     text = 'model = "o3"\n'
     _, undo = both(text, ENV)

@@ -46,6 +46,12 @@ async def test_warm_up_and_three_turns_on_every_upstream(tmp_path, upstream):  #
     assert "WebSocket" in record.path
 
 
+async def test_ten_megabytes_in_one_frame(tmp_path):  # pitfall 162
+    async with talking(tmp_path) as (up, _, t):
+        id_of(await t.ask(said("x" * (10 << 20))))
+    assert len(up.calls[0].body) > 10 << 20
+
+
 async def test_what_passes_is_what_the_upstream_said(tmp_path):  # fields and events that do not exist yet
     async with talking(tmp_path, speaks("openai_responses"), protocol="openai_responses") as (up, _, t):
         frames = await t.ask(said("hi"), unknown_field={"kept": 1e3})

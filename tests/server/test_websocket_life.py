@@ -10,7 +10,7 @@ from tests.server.hub import CALM, FAST, hub
 from tests.server.sockets import emptied, half, id_of, said, talk, talking
 from tests.server.speakers import speaks
 from tests.server.test_directions import row
-from tests.server.upstreams import Upstream, chat_chunk
+from tests.server.upstreams import Upstream, chat_chunk, responses_events
 
 
 async def test_keepalives_are_frames(tmp_path):  # pitfall 151
@@ -46,10 +46,23 @@ async def test_a_client_that_leaves_ends_the_upstream_call(tmp_path, how):  # pi
         await emptied(h)
 
 
-async def test_ten_megabytes_in_one_frame(tmp_path):  # pitfall 162
-    async with talking(tmp_path) as (up, _, t):
-        id_of(await t.ask(said("x" * (10 << 20))))
-    assert len(up.calls[0].body) > 10 << 20
+async def test_an_event_that_never_ends(tmp_path):  # reliability B14
+    async def script(wire):
+        await wire.head()
+        for piece in responses_events()[:6]:
+            await wire.chunk(piece)
+        await wire.chunk(b'data: {"type":"response.output_text.delta","delta":"')
+        for _ in range(20):
+            await wire.chunk(b"x" * (1 << 20))
+        await wire.silence()
+
+    async with talking(tmp_path, script, protocol="openai_responses") as (up, h, t):
+        frames = await t.ask(said("hi"))
+        assert frames[-1]["type"] == "response.failed"
+        assert "too large" in frames[-1]["response"]["error"]["message"]
+        assert (await h.finished()).status == "failed"
+        up.script = speaks("openai_responses")
+        id_of(await t.ask(said("hi")))
 
 
 async def test_a_frame_beyond_the_limit(tmp_path):  # pitfall 162

@@ -155,3 +155,23 @@ def test_deltas_mean_what_the_whole_conversation_would(turns):  # pitfalls 127, 
         if end == "response.completed":
             whole, last = whole + new + said, f"r{number}"
     assert talk.size == 0 or json.loads(talk.turn(created(previous=last)).body)["input"] == whole
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = st.sampled_from(["type", "model", "input", "previous_response_id", "generate", "stream", "tools", "stream_id"])
+
+
+@given(st.dictionaries(NAMES, JSON | st.just("response.create"), max_size=6))
+def test_a_frame_of_anything_is_a_turn_or_a_400(fields):  # reliability B1
+    told = []
+    try:
+        frame = read_frame(json.dumps(fields).encode())
+        if frame is not None:
+            told.append(json.loads(Transcript().turn(frame).body)["stream"])
+    except Failure as refused:
+        told.append(refused.error.status)
+    assert told in ([], [True], [400])
