@@ -195,7 +195,7 @@ class HTTPClient:
             transport.abort()
 
 
-def observed(task: asyncio.Task[None]) -> None:
+def observed(task: asyncio.Task[Any]) -> None:
     """Takes note of how a task ended that nobody waits for."""
     if not task.cancelled():
         task.exception()

@@ -38,9 +38,9 @@ class SocketClient:
         self._response, self._request, self._limits = response, request, limits
         self._frames = Frames()
         self._beat: asyncio.Task[None] | None = None
-        self.answer = Answer()
+        self.answer = Answer(limits.body_decoded)
         self.watchdog: Watchdog | None = None
-        self.started = False
+        self.started = self._over = False
 
     async def send(self, data: bytes, headers: Mapping[str, str]) -> None:
         """See `Client`. Headers have no place on a socket. Raises Failure for an event that is too large."""
@@ -57,11 +57,12 @@ class SocketClient:
     def beat(self, data: bytes, headers: Mapping[str, str]) -> None:
         """See `Client`."""
         if data and (self._beat is None or self._beat.done()):
-            self._beat = asyncio.get_running_loop().create_task(self.send(data, headers))
+            self._beat = asyncio.get_running_loop().create_task(self._alive(data))
             self._beat.add_done_callback(observed)
 
     async def end(self, data: bytes, headers: Mapping[str, str]) -> web.StreamResponse:
         """See `Client`."""
+        self._over = True
         try:
             await self.send(data, headers)
         except Failure as failure:
@@ -70,10 +71,12 @@ class SocketClient:
 
     async def end_after_error(self) -> web.StreamResponse:
         """See `Client`. The socket stays: Codex leaves it by itself, others go on (pitfall 161)."""
+        self._over = True
         return self._response
 
     async def refuse(self, codec: Codec, error: APIError, headers: Mapping[str, str]) -> tuple[int, web.StreamResponse]:
         """See `Client`."""
+        self._over = True
         status, payload, wait = told_error(codec, error)
         ours = {name: value for name, value in headers.items() if name.startswith("x-axonhub-")}
         await self._write(error_frame(status, payload, ours | {name.lower(): value for name, value in wait.items()}))
@@ -84,15 +87,28 @@ class SocketClient:
         if (transport := self._request.transport) is not None:
             transport.abort()
 
+    async def _alive(self, data: bytes) -> None:
+        if not self._over:  # else it would be part of the next turn
+            await self.send(data, {})
+
     async def _write(self, frame: bytes) -> None:
         if self.watchdog is None:
-            await self._response.send_frame(frame, WSMsgType.TEXT)
+            await self._write_alone(frame)
             return
         self.watchdog.writing(self._limits.stall_s)
         try:
             await self._response.send_frame(frame, WSMsgType.TEXT)
         finally:
             self.watchdog.written()
+
+    async def _write_alone(self, frame: bytes) -> None:
+        """Outside of an exchange."""
+        try:
+            async with asyncio.timeout(self._limits.stall_s):
+                await self._response.send_frame(frame, WSMsgType.TEXT)
+        except TimeoutError:
+            self.abort()
+            raise ConnectionResetError("the client does not read") from None
 
 
 class Socket:
@@ -136,7 +152,7 @@ class Socket:
         """The server ends: no further turn; one that runs has its time."""
         if (self._turn is None or self._turn.done()) and self._goodbye is None:
             self._goodbye = asyncio.create_task(self._response.close(code=WSCloseCode.GOING_AWAY))
-            self._goodbye.add_done_callback(lambda task: task.cancelled() or task.exception())
+            self._goodbye.add_done_callback(observed)
 
     async def _next(self) -> bool:
         """Takes one message; False at the end."""
@@ -173,7 +189,19 @@ class Socket:
             await asyncio.wait([self._turn])
 
     async def _run(self, frame: Fields) -> None:
-        """One turn, from the snapshot in force now: a key that was revoked meanwhile ends the socket."""
+        try:
+            if not self._hub.stopping:
+                await self._serve_turn(frame)
+        except ConnectionError:
+            return  # who reads will notice
+        except Exception as bug:
+            log_bug(bug)
+            await self._response.close(code=WSCloseCode.INTERNAL_ERROR)
+        if self._hub.stopping:
+            await self._response.close(code=WSCloseCode.GOING_AWAY)
+
+    async def _serve_turn(self, frame: Fields) -> None:
+        """By the snapshot in force now: a key that was revoked meanwhile ends the socket."""
         request_id = ids.new_id("req")
         client = SocketClient(self._response, self._request, self._hub.limits)
         try:
@@ -184,13 +212,6 @@ class Socket:
             await client.refuse(CODEC, failure.error, base_headers(request_id))
             if failure.error is auth.REFUSED:
                 await self._response.close(code=WSCloseCode.POLICY_VIOLATION)
-        except ConnectionError:
-            return  # who reads will notice
-        except Exception as bug:
-            log_bug(bug)
-            await self._response.close(code=WSCloseCode.INTERNAL_ERROR)
-        if self._hub.stopping:
-            await self._response.close(code=WSCloseCode.GOING_AWAY)
 
     async def _answer(self, client: SocketClient, frame: Fields, request_id: str) -> None:
         hub, live = self._hub, self._hub.reloader.current()

@@ -12,7 +12,7 @@ from axonhub_cli.protocols.registry import PROTOCOLS
 from axonhub_cli.routing.health import Health
 from tests.server.hub import channel, hub, mapped
 from tests.server.sockets import id_of, recorded, said, talk, talking, text_of
-from tests.server.speakers import TEXT, speaks
+from tests.server.speakers import TEXT, clients, speaks
 from tests.server.test_directions import row
 from tests.server.upstreams import Upstream, chat_chunk, responses_events, streams
 
@@ -207,3 +207,28 @@ async def test_streams_do_not_mix_with_http(tmp_path):
             h.ask(payload={"model": "m", "input": "hi", "stream": True}), t.ask(said("hi"))
         )
     assert "response.completed" in text and id_of(frames)
+
+
+async def test_the_official_sdk_talks_over_a_socket(tmp_path):
+    async def terminal(connection):
+        while (event := await connection.recv()).type not in ("response.completed", "error"):
+            pass
+        return event
+
+    async with (
+        Upstream(speaks("gemini")) as up,
+        hub(tmp_path, [row("gemini", up)]) as h,
+        clients(h).openai.responses.connect() as connection,
+    ):
+        await connection.response.create(model="m", instructions="be brief", input="one", generate=False)
+        warm = (await terminal(connection)).response
+        assert (warm.status, warm.output) == ("completed", [])
+        await connection.response.create(model="m", input=[], previous_response_id=warm.id)
+        first = (await terminal(connection)).response
+        assert (first.output_text.strip(), first.usage.input_tokens) == (TEXT, 11)
+        await connection.response.create(model="m", input="two", previous_response_id=first.id)
+        assert (await terminal(connection)).response.output_text.strip() == TEXT
+        await connection.response.create(model="m", input="three", previous_response_id=warm.id)
+        error = await terminal(connection)
+        assert (error.status, error.error.code) == (400, "previous_response_not_found")
+    assert [call.body.decode().count(word) for call in up.calls for word in ("one", "two")] == [1, 0, 1, 1]

@@ -50,11 +50,13 @@ class Turn(Struct, frozen=True):
 
 
 class Answer:
-    """Reads along as the client is told: the items of an answer, and whether it ended well."""
+    """Reads along as the client is told: the items of an answer, and whether it ended well. What is longer than
+    `limit` bytes is not held: nobody can build upon it."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int) -> None:
         self.response_id: str | None = None
         self._items: list[bytes] = []
+        self._room = limit
 
     @property
     def items(self) -> bytes:
@@ -70,11 +72,19 @@ class Answer:
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
         if found.type == "response.output_item.done" and found.item:
-            self._items.append(bytes(found.item))
+            self._hold(found.item)
         elif found.type == "response.completed" and found.response is not None and found.response.id:
-            self.response_id = found.response.id
-            # Items that came only here: Codex does not see them, others do.
-            self._items = self._items or [bytes(item) for item in found.response.output or ()]
+            if not self._items:  # items that came only here: Codex does not see them, others do
+                for item in found.response.output or ():
+                    self._hold(item)
+            self.response_id = found.response.id if self._room >= 0 else None
+
+    def _hold(self, item: msgspec.Raw) -> None:
+        self._room -= len(bytes(item))
+        if self._room >= 0:
+            self._items.append(bytes(item))
+        else:
+            self._items.clear()
 
 
 class Transcript:
@@ -98,7 +108,7 @@ class Transcript:
         new = _items(frame.get("input"))
         body = {name: value for name, value in frame.items() if name not in _OWN} | {"stream": _YES}
         given = _joined(new)
-        if previous is not None:
+        if previous:
             if previous != self._response_id:
                 raise Failure(_not_found(previous))
             given = _joined((self._items, given))

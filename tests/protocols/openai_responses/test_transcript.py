@@ -17,7 +17,7 @@ def created(*new, previous=None, **fields):
 
 
 def answered(response_id, *items, end="response.completed"):
-    answer = Answer()
+    answer = Answer(1000)
     answer.read(b'{"type":"response.output_text.delta","delta":"response.completed"}')
     for item in items:
         answer.read(json.dumps({"type": "response.output_item.done", "item": item}).encode())
@@ -125,7 +125,7 @@ def test_a_refusal_names_its_field(fields, param):
 
 
 def test_items_that_come_only_at_the_end():
-    answer = Answer()
+    answer = Answer(1000)
     answer.read(b'{"type":"response.completed","response":{"id":"r1","output":[{"a":1},{"b":2}]}}')
     assert (answer.response_id, answer.items) == ("r1", b'{"a":1},{"b":2}')
     both = answered("r1", {"a": 1})
@@ -133,9 +133,17 @@ def test_items_that_come_only_at_the_end():
     assert both.items == b'{"a": 1}'
 
 
+def test_an_answer_that_is_too_long_is_not_held():  # reliability B14
+    answer = Answer(10)
+    for _ in range(3):
+        answer.read(b'{"type":"response.output_item.done","item":{"a":"b"}}')
+    answer.read(b'{"type":"response.completed","response":{"id":"r1","output":[]}}')
+    assert (answer.response_id, answer.items) == (None, b"")
+
+
 @given(st.binary(max_size=60))
 def test_no_event_upsets_it(noise):
-    answer = Answer()
+    answer = Answer(1000)
     answer.read(b'{"type":"response.completed","response":' + noise)
     answer.read(b'{"type":"response.output_item.done","item":' + noise + b"}")
     answer.read(b'"response.completed"')
