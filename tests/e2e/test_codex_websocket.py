@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -182,22 +182,44 @@ def test_compaction_resets_the_socket(socketed: Stage, remote: bool) -> None:  #
     assert turn.items("error") == []
 
 
-def test_two_turns_on_the_screen_and_a_restart_between(
-    hub: Hub, provider_of: Callable[[str], Provider], tmp_path: Path
-) -> None:
+@pytest.fixture
+def chat(hub: Hub, provider_of: Callable[[str], Provider]) -> Provider:
+    """A Chat upstream with a channel to it; titles of tasks are not its script's business."""
     provider = provider_of("deepseek")
     provider.when(lambda request: "task title" in request.last_user, '{"title": "Files"}', forever=True)
     hub.add_channel("main", provider, "deepseek")
+    return provider
+
+
+@pytest.fixture
+def screen(hub: Hub, chat: Provider, tmp_path: Path) -> Iterator[Screen]:
+    """The interactive Codex over WebSocket."""
     codex = over_websocket(hub.codex(tmp_path / "me", hub.create_key(), model="deepseek-chat"))
     hub.start()
-    provider.then([Say("Looking."), shell("echo one")], "The first answer.", "The second answer.")
     command = [str(codex_binary()), "--no-daemon", "--dangerously-bypass-approvals-and-sandbox"]
     with Screen(command, env=codex.environment, cwd=codex.work, socket=tmp_path / "tmux") as screen:
         screen.wait_for("Ask Codex to do anything")
-        screen.submit("Count the files")
-        screen.wait_for("The first answer.")
-        hub.restart()
-        screen.submit("And now?")
-        shown = screen.wait_for("The second answer.")
+        yield screen
+
+
+def test_two_turns_on_the_screen_and_a_restart_between(hub: Hub, chat: Provider, screen: Screen) -> None:
+    chat.then([Say("Looking."), shell("echo one")], "The first answer.", "The second answer.")
+    screen.submit("Count the files")
+    screen.wait_for("The first answer.")
+    hub.restart()
+    screen.submit("And now?")
+    shown = screen.wait_for("The second answer.")
     assert "Reconnecting" not in shown and "rror" not in shown
-    assert "The first answer." in provider.requests[-1].text
+    assert "The first answer." in chat.requests[-1].text
+
+
+def test_a_turn_that_is_interrupted_ends_the_upstream_call(hub: Hub, chat: Provider, screen: Screen) -> None:
+    # pitfall 145
+    chat.then(Reply((Say("Half of it and more"),), hang=3), "The second answer.")
+    screen.submit("Count the files")
+    screen.wait_for("Half")
+    screen.press("Escape")
+    assert chat.hung_up.wait(5)
+    screen.submit("And now?")
+    screen.wait_for("The second answer.")
+    assert sorted(row["status"] for row in hub.requests(count=3)) == ["canceled", "completed", "completed"]
