@@ -57,11 +57,9 @@ class Hub:
         self.seal = Seal(secrets.derive(self.secret, "sealed state"))
         self._keys: dict[tuple[UpstreamKey, str, str], str] = {}
 
-    def check_room(self, sockets: int = 0) -> None:
-        """Raises Failure (503) where no further request is taken, nor that many sockets."""
-        limits = self.limits
-        full = len(self.exchanges) >= limits.in_flight or self.bodies_held >= limits.bodies_held
-        full = full or (sockets > 0 and len(self.sockets) + sockets > limits.sockets)
+    def check_room(self) -> None:
+        """Raises Failure (503) where no further request is taken."""
+        full = len(self.exchanges) >= self.limits.in_flight or self.bodies_held >= self.limits.bodies_held
         if self.stopping or full:
             message = "axonhub is being stopped." if self.stopping else "axonhub serves as many requests as it can."
             raise Failure(APIError(ErrorKind.OVERLOADED, message, 503, code="server_is_overloaded", retry_after=1.0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -52,7 +52,7 @@ class SocketClient:
             raise Failure(_TOO_LARGE) from None
         for frame in frames:
             self.answer.read(frame)
-            await self._write(frame)
+        await self._write(*frames)
 
     def beat(self, data: bytes, headers: Mapping[str, str]) -> None:
         """See `Client`."""
@@ -91,21 +91,23 @@ class SocketClient:
         if not self._over:  # else it would be part of the next turn
             await self.send(data, {})
 
-    async def _write(self, frame: bytes) -> None:
+    async def _write(self, *frames: bytes) -> None:
         if self.watchdog is None:
-            await self._write_alone(frame)
+            await self._write_alone(frames)
             return
         self.watchdog.writing(self._limits.stall_s)
         try:
-            await self._response.send_frame(frame, WSMsgType.TEXT)
+            for frame in frames:
+                await self._response.send_frame(frame, WSMsgType.TEXT)
         finally:
             self.watchdog.written()
 
-    async def _write_alone(self, frame: bytes) -> None:
+    async def _write_alone(self, frames: Sequence[bytes]) -> None:
         """Outside of an exchange."""
         try:
             async with asyncio.timeout(self._limits.stall_s):
-                await self._response.send_frame(frame, WSMsgType.TEXT)
+                for frame in frames:
+                    await self._response.send_frame(frame, WSMsgType.TEXT)
         except TimeoutError:
             self.abort()
             raise ConnectionResetError("the client does not read") from None
