@@ -27,6 +27,9 @@ _KINDS = {
     "PUP_LIMITED_DISABLED": FinishKind.CONTENT_FILTER,
 }  # any other is a failure: OTHER, MALFORMED_FUNCTION_CALL, UNEXPECTED_TOOL_CALL, …
 
+# Not Google's; servers built to be like Gemini say it (aimock 1.43, seen 2026-11).
+_CALLED = "FUNCTION_CALL"
+
 _WORDS = {
     FinishKind.STOP: "STOP",
     FinishKind.TOOL_CALLS: "STOP",
@@ -46,7 +49,7 @@ EMPTY_ANSWER = {
 def finish_reason(word: str | None, called: bool) -> FinishReason:
     """`called` is whether there are tool calls: Gemini says STOP beside them."""
     kind = _KINDS.get(word or "STOP", FinishKind.ERROR)
-    if kind is FinishKind.STOP and called:
+    if called and (kind is FinishKind.STOP or word == _CALLED):
         kind = FinishKind.TOOL_CALLS
     return FinishReason(kind, word)
 

@@ -14,6 +14,7 @@ from axonhub_cli.llm.events import PartDelta, ResponseEnd, StreamError
 from axonhub_cli.llm.fold import fold
 from axonhub_cli.llm.response import FinishKind
 from axonhub_cli.protocols.gemini import CODEC
+from axonhub_cli.protocols.gemini.finish import finish_word
 from axonhub_cli.protocols.gemini.signatures import EMPTY, THOUGHT, state
 from axonhub_cli.vendors import Quirks
 from tests.protocols.gemini.helpers import FIXTURES, chunk, decode, golden, sse
@@ -73,6 +74,13 @@ def test_finish_reasons(word: str, kind: FinishKind | None) -> None:  # pitfall 
         assert last.usage is not None and last.usage.input == 3  # pitfall 180
     else:
         assert isinstance(last, ResponseEnd) and last.finish_reason.kind is kind and last.finish_reason.raw == word
+
+
+def test_a_word_for_calls_that_google_does_not_use() -> None:
+    last = end(sse(chunk({"functionCall": {"name": "run", "args": {}}}, finish="FUNCTION_CALL")))
+    assert isinstance(last, ResponseEnd) and last.finish_reason.kind is FinishKind.TOOL_CALLS
+    assert finish_word(last.finish_reason) == "STOP"
+    assert isinstance(end(sse(chunk({"text": "a"}, finish="FUNCTION_CALL"))), StreamError)
 
 
 def test_blocked_prompt() -> None:  # pitfall 97
