@@ -138,8 +138,7 @@ def decide(error: APIError, state: AttemptState) -> Decision:
         return replace(rests, action=Action.STOP)
     if state.attempts >= MAX_ATTEMPTS or state.elapsed >= BUDGET_S:
         return replace(rests, action=Action.STOP)
-    if state.here <= row.retries:
-        delay = _backoff(state) if row.backoff else 0.0
+    if state.here <= row.retries and (delay := _pause(error, row, state)) is not None:
         return Decision(Action.RETRY, delay)
     if state.other_keys and error.kind in _KEY_KINDS:
         return replace(rests, action=Action.NEXT_KEY)
@@ -231,6 +230,15 @@ def _worth_waiting(error: APIError, state: AttemptState) -> bool:
     if error.kind is not ErrorKind.RATE_LIMIT or error.retry_after is None or state.here > 1:
         return False
     return error.retry_after <= SHORT_WAIT_S and state.elapsed + error.retry_after < BUDGET_S
+
+
+def _pause(error: APIError, row: _Class, state: AttemptState) -> float | None:
+    """Seconds before the same channel is asked once more; None where it named a time that is better not waited for."""
+    delay, named = _backoff(state) if row.backoff else 0.0, error.retry_after or 0.0
+    if named <= delay:
+        return delay
+    worth = named <= SHORT_WAIT_S and state.elapsed + named < BUDGET_S
+    return named if worth and not state.other_channels else None
 
 
 def _backoff(state: AttemptState) -> float:

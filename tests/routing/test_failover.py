@@ -41,7 +41,9 @@ TABLE: list[tuple[str, APIError, str, str, tuple[Any, ...]]] = [
     ("429 late", error(K.RATE_LIMIT, 429, wait=300), "stop", "next_key", (429, None, 60)),
     ("429 bare", error(K.RATE_LIMIT, 429), "stop", "next_key", (429, None, 2)),
     ("500", error(K.SERVER_ERROR, 500), "retry", "retry", (503, "server_is_overloaded", 2)),
-    ("529", error(K.OVERLOADED, 529, wait=7), "retry", "retry", (503, "server_is_overloaded", 7)),
+    ("529", error(K.OVERLOADED, 529), "retry", "retry", (503, "server_is_overloaded", 2)),
+    ("529 soon", error(K.OVERLOADED, 529, wait=2.5), "retry", "next_channel", (503, "server_is_overloaded", 3)),
+    ("529 late", error(K.OVERLOADED, 529, wait=7), "stop", "next_channel", (503, "server_is_overloaded", 7)),
     ("502", error(K.BAD_GATEWAY, 502), "retry", "retry", (502, None, None)),
     ("gone", error(K.CANCELED, 499), "stop", "stop", (499, None, None)),
 ]
@@ -110,6 +112,15 @@ def test_back_off_is_short_and_jittered() -> None:
     assert decide(failure, AttemptState(chance=1.0)).delay == 0.5
     assert decide(failure, AttemptState(chance=0.0)).delay == 0
     assert decide(error(K.BAD_GATEWAY, 502, Fault.STALE), AttemptState()).delay == 0
+
+
+@pytest.mark.parametrize(("status", "kind"), [(503, K.SERVER_ERROR), (529, K.OVERLOADED), (408, K.TIMEOUT)])
+def test_whoever_names_a_time_is_not_asked_before_it(status: int, kind: ErrorKind) -> None:
+    assert decide(error(kind, status, wait=2.5), AttemptState()).delay == 2.5
+    assert decide(error(kind, status, wait=0), AttemptState()).delay == 0.5
+    assert decide(error(kind, status, wait=2.5), AttemptState(elapsed=89)).action is Action.STOP
+    late = decide(error(kind, status, wait=7), AttemptState(other_channels=True))
+    assert (late.action, late.delay) == (Action.NEXT_CHANNEL, 0)
 
 
 @pytest.mark.parametrize("wait", [float("inf"), float("nan"), -5.0, 0.0, 1e12])
