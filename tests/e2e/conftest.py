@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from axonhub_cli.config import Config
+from axonhub_cli.paths import Home
+from axonhub_cli.store.database import open_store
 from tests.e2e import judges
 from tests.e2e.codex import Codex
 from tests.e2e.hub import Hub
@@ -127,7 +130,10 @@ def provider_of() -> Iterator[Callable[[str], Provider]]:
 
 @dataclass
 class Court:
-    """A hub with the channels aimock-PROTOCOL and llmock-PROTOCOL; each is pinned by its own name as the model's."""
+    """A hub with the channels aimock-PROTOCOL and llmock-PROTOCOL; each is pinned by its own name as the model's.
+
+    The model spare-PROTOCOL is llmock's in that protocol, and when it fails, aimock's in the next.
+    """
 
     hub: Hub
     key: str
@@ -138,17 +144,43 @@ class Court:
     def url(self) -> str:
         return self.hub.url.removesuffix("/v1")
 
+    def forgive(self) -> None:
+        """Ends what the hub has learned of llmock's health, as `channel enable` does, but without a process for it."""
+        home = Home(self.hub.home, self.hub.home)
+        with open_store(home, Config()) as store:
+            for protocol in judges.PROTOCOLS:
+                store.channels.replace(store.channels.get(f"llmock-{protocol}"))
+
+
+def has(model: str) -> tuple[str, ...]:
+    return ("--model", "judged", "--model", model)
+
 
 @pytest.fixture(scope="session")
 def court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
     root = tmp_path_factory.mktemp
     with judges.aimock(root("aimock")) as aimock, judges.llmock(root("llmock")) as llmock:
         hub = Hub(root("court"))
-        judges.add_channels(hub, "aimock", aimock.url, judges.AIMOCK_PATHS)
-        judges.add_channels(hub, "llmock", llmock.url, judges.LLMOCK_PATHS)
+        judges.add_channels(hub, "llmock", llmock.url, judges.LLMOCK_PATHS, lambda own: has(f"spare-{own}"))
+        judges.add_channels(
+            hub,
+            "aimock",
+            aimock.url,
+            judges.AIMOCK_PATHS,
+            lambda own: (*has(f"spare-{judges.before(own)}"), "--priority", "1"),
+        )
         names = [f"{name}-{protocol}" for name in ("aimock", "llmock") for protocol in judges.PROTOCOLS]
         hub.do("profile", "add", "pins", *(word for name in names for word in ("--map", f"{name}={name}/judged")))
         hub.do("profile", "activate", "pins")
         key = hub.create_key("judge")
         yield Court(hub.start(), key, aimock, llmock)
         hub.stop()
+
+
+@pytest.fixture
+def judged(court: Court) -> Iterator[Court]:
+    """The court for a test that makes llmock fail: nothing of that stays."""
+    court.llmock.reset()
+    yield court
+    court.llmock.reset()
+    court.forgive()

@@ -11,7 +11,7 @@ import socket
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +33,11 @@ TYPES = {
 AIMOCK_PATHS = {"openai_responses": "/v1", "openai_chat": "/v1", "anthropic_messages": "", "gemini": ""}
 LLMOCK_PATHS = {**AIMOCK_PATHS, "anthropic_messages": "/anthropic", "gemini": "/gemini"}
 MODEL_PATHS = {"openai_responses": "/v1", "openai_chat": "/v1", "anthropic_messages": ""}
+
+
+def before(protocol: str) -> str:
+    """Another protocol: the one from which a failed attempt comes here."""
+    return PROTOCOLS[PROTOCOLS.index(protocol) - 1]
 
 
 @dataclass(frozen=True)
@@ -60,8 +65,10 @@ class Llmock:
         return list(self._do("GET", "/_llmock/requests")["requests"])
 
     def verdict(self) -> list[str]:
-        """What it reproaches whoever called it with; the grave first."""
-        return [finding["code"] for finding in self._do("GET", "/_llmock/verdict")["findings"]]
+        """What whoever called it did wrong: retry_after_ignored, retried_non_retryable, retry_storm or
+        truncated_stream_accepted; its mere warnings are left out."""
+        findings = self._do("GET", "/_llmock/verdict")["findings"]
+        return [finding["code"] for finding in findings if finding["severity"] == "error"]
 
     def _do(self, method: str, path: str, payload: Any = None) -> Any:
         data = None if payload is None else json.dumps(payload).encode()
@@ -128,8 +135,10 @@ def _healthy(url: str) -> bool:
         return False
 
 
-def add_channels(hub: Hub, name: str, url: str, paths: Mapping[str, str], *options: str) -> None:
-    """A channel NAME-PROTOCOL for each way to talk to one judge."""
+def add_channels(
+    hub: Hub, name: str, url: str, paths: Mapping[str, str], options: Callable[[str], Sequence[str]] = lambda _: ()
+) -> None:
+    """A channel NAME-PROTOCOL for each way to talk to one judge; `options` of a protocol go to its command."""
     for protocol, path in paths.items():
         kind, *more = TYPES[protocol]
-        hub.add_channel(f"{name}-{protocol}", url + path, kind, *more, *options)
+        hub.add_channel(f"{name}-{protocol}", url + path, kind, *more, *options(protocol))

@@ -39,6 +39,14 @@ class FailedError(Exception):
     """The Responses SDK hands out `response.failed` instead of raising it."""
 
 
+def _arguments(text: str) -> Any:
+    """As an agent reads them; what is not JSON stays as it is."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
 @dataclass(frozen=True)
 class Said:
     """One answer. `pieces` is in how many deltas its text came; tokens are as the SDK shows them, input whole."""
@@ -64,6 +72,7 @@ class Talk:
     pending: list[Any] = field(default_factory=list)  # the calls that wait for results, as this protocol has them
 
     error: ClassVar[tuple[type[Exception], ...]]  # what the SDK raises for a failure that was told
+    garbled: ClassVar[type[Exception]] = json.JSONDecodeError  # and for an event that is not JSON
     stop: ClassVar[str]  # how a finished answer ends here
     cut: ClassVar[str]  # and one that called a tool
 
@@ -111,7 +120,7 @@ class ResponsesTalk(Talk):
             raise FailedError(answer.error.message)
         self.pending = [item for item in answer.output if item.type == "function_call"]
         self.history += [item.model_dump(exclude_none=True) for item in answer.output]
-        calls = [(call.name, json.loads(call.arguments)) for call in self.pending]
+        calls = [(call.name, _arguments(call.arguments)) for call in self.pending]
         usage = answer.usage
         return Said(
             answer.output_text,
@@ -159,7 +168,7 @@ class ChatTalk(Talk):
             call["function"].pop("parsed_arguments", None)
             call.pop("index", None)
         self.history.append(said)
-        calls = [(call.function.name, json.loads(call.function.arguments)) for call in self.pending]
+        calls = [(call.function.name, _arguments(call.function.arguments)) for call in self.pending]
         usage = answer.usage
         return Said(
             choice.message.content or "",
@@ -208,6 +217,7 @@ class MessagesTalk(Talk):
 
 class GeminiTalk(Talk):
     error = (errors.APIError,)
+    garbled = errors.UnknownApiResponseError
     stop = cut = "STOP"
 
     def say(self, text: str) -> Said:
