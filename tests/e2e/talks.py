@@ -76,9 +76,18 @@ class Talk:
     stop: ClassVar[str]  # how a finished answer ends here
     cut: ClassVar[str]  # and one that called a tool
 
-    def say(self, text: str) -> Said:
-        """The next message of the user."""
+    def add(self, text: str) -> None:
+        """The next message of the user, not sent yet."""
         raise NotImplementedError
+
+    def hear(self, text: str) -> None:
+        """An answer that the model is to believe it gave."""
+        self.history.append({"role": "assistant", "content": text})
+
+    def say(self, text: str) -> Said:
+        """The next message of the user, and what is said to it."""
+        self.add(text)
+        return self.again()
 
     def give(self, output: str) -> Said:
         """The same result for each call of the last answer."""
@@ -93,9 +102,12 @@ class ResponsesTalk(Talk):
     error = (openai.APIError, FailedError)
     stop = cut = "completed"
 
-    def say(self, text: str) -> Said:
+    def add(self, text: str) -> None:
         self.history.append({"role": "user", "content": text})
-        return self.again()
+
+    def hear(self, text: str) -> None:
+        content = [{"type": "output_text", "text": text, "annotations": []}]
+        self.history.append({"type": "message", "role": "assistant", "status": "completed", "content": content})
 
     def give(self, output: str) -> Said:
         for call in self.pending:
@@ -136,11 +148,10 @@ class ChatTalk(Talk):
     error = (openai.APIError,)
     stop, cut = "stop", "tool_calls"
 
-    def say(self, text: str) -> Said:
+    def add(self, text: str) -> None:
         if not self.history:
             self.history.append({"role": "system", "content": SYSTEM})
         self.history.append({"role": "user", "content": text})
-        return self.again()
 
     def give(self, output: str) -> Said:
         for call in self.pending:
@@ -184,9 +195,8 @@ class MessagesTalk(Talk):
     error = (anthropic.APIError,)
     stop, cut = "end_turn", "tool_use"
 
-    def say(self, text: str) -> Said:
+    def add(self, text: str) -> None:
         self.history.append({"role": "user", "content": text})
-        return self.again()
 
     def give(self, output: str) -> Said:
         results = [{"type": "tool_result", "tool_use_id": call.id, "content": output} for call in self.pending]
@@ -220,9 +230,11 @@ class GeminiTalk(Talk):
     garbled = errors.UnknownApiResponseError
     stop = cut = "STOP"
 
-    def say(self, text: str) -> Said:
+    def add(self, text: str) -> None:
         self.history.append(types.UserContent(text))
-        return self.again()
+
+    def hear(self, text: str) -> None:
+        self.history.append(types.ModelContent(text))
 
     def give(self, output: str) -> Said:
         results = [

@@ -2,67 +2,51 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
-import openai
 import pytest
 
-from tests.e2e.clients import language_model
 from tests.e2e.hub import Hub
-from tests.e2e.processes import bare_env, kill, start
+from tests.e2e.judges import MODEL_PATHS, PROTOCOLS, add_channels, language_model
+from tests.e2e.talks import TALKS, GeminiTalk, MessagesTalk, Talk
 
 pytestmark = pytest.mark.e2e
-FAKES = Path(__file__).parents[1] / "fakes"
 
 
 @pytest.fixture(scope="module")
-def model_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    root = tmp_path_factory.mktemp("model")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    env = bare_env(root, PYTHONPATH=str(language_model()))
-    command = [sys.executable, FAKES / "realllm.py", str(port), FAKES / "realllm.jinja"]
-    with (root / "log").open("wb") as log:
-        process = start(command, env=env, cwd=root, stdout=log, stderr=log)
-        try:
-            wait_until_healthy(f"http://127.0.0.1:{port}/health", process, root / "log")
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            kill(process)
+def model_hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """llama.cpp speaks three protocols; the model on-PROTOCOL is the same one in each."""
+    with language_model(tmp_path_factory.mktemp("model")) as url:
+        hub = Hub(tmp_path_factory.mktemp("hub"))
+        add_channels(hub, "local", url, MODEL_PATHS)
+        rules = [word for name in MODEL_PATHS for word in ("--map", f"on-{name}=local-{name}/smollm2")]
+        hub.do("profile", "add", "local", *rules)
+        hub.do("profile", "activate", "local")
+        yield hub.start()
+        hub.stop()
 
 
-def wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(300):
-        assert process.poll() is None, log.read_text(errors="replace")[-3000:]
-        try:
-            with urllib.request.urlopen(url, timeout=1):
-                return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError(log.read_text(errors="replace")[-3000:])
+@pytest.fixture(scope="module")
+def key(model_hub: Hub) -> str:
+    return model_hub.create_key()
 
 
-PROTOCOLS = {"chat": (), "responses": ("--option", "protocol=openai_responses")}
+@pytest.fixture(params=MODEL_PATHS)
+def model(request: pytest.FixtureRequest) -> str:
+    return f"on-{request.param}"
 
 
 @pytest.fixture(params=PROTOCOLS)
-def model_hub(request: pytest.FixtureRequest, hub: Hub, model_url: str) -> Hub:
-    """llama.cpp speaks both protocols."""
-    hub.add_channel("local", model_url, "openai-compatible", *PROTOCOLS[request.param])
-    hub.do("profile", "add", "local", "--map-regex", ".*=smollm2")
-    hub.do("profile", "activate", "local")
-    return hub.start()
+def talk(request: pytest.FixtureRequest, model_hub: Hub, key: str, model: str) -> Talk:
+    """An official SDK in front of it."""
+    return TALKS[request.param](model_hub.url.removesuffix("/v1"), key, model)
 
 
-def test_codex_calls_a_tool_and_answers(model_hub: Hub, tmp_path: Path) -> None:
-    codex = model_hub.codex(tmp_path / "me", model_hub.create_key(), model="gpt-5")
+@pytest.mark.parametrize("protocol", ["openai_chat", "openai_responses"])
+def test_codex_calls_a_tool_and_answers(model_hub: Hub, key: str, protocol: str, tmp_path: Path) -> None:
+    codex = model_hub.codex(tmp_path / "me", key, model=f"on-{protocol}")
     turn = codex.exec("Please run uname")
     turn.done.ok()
     assert turn.answer
@@ -75,26 +59,40 @@ def test_codex_calls_a_tool_and_answers(model_hub: Hub, tmp_path: Path) -> None:
     assert {row["upstream_model"] for row in rows} == {"smollm2"}
 
 
-def test_the_official_sdk_gets_text_in_pieces(model_hub: Hub) -> None:
-    client = openai.OpenAI(base_url=model_hub.url, api_key=model_hub.create_key(), max_retries=0)
-    # not `responses.stream`: llama.cpp's own events, which pass untouched, have no output_index
-    events = list(client.responses.create(model="any", input="What is the capital of France?", stream=True))
-    deltas = [event.delta for event in events if event.type == "response.output_text.delta"]
-    assert len(deltas) > 3
-    (answer,) = [event.response for event in events if event.type == "response.completed"]
-    assert "".join(deltas) == answer.output_text
-    assert answer.usage and answer.usage.output_tokens > 3
-    whole = client.chat.completions.create(
-        model="any", messages=[{"role": "user", "content": "What is the capital of France?"}]
-    )
-    assert whole.choices[0].message.content
-    assert whole.usage and whole.usage.prompt_tokens > 3
+def test_it_talks_in_pieces_and_whole(talk: Talk) -> None:
+    talk.streamed = True
+    first = talk.say("What is the capital of France?")
+    assert first.text and first.finish == talk.stop
+    assert first.pieces > 3
+    assert first.input_tokens and first.output_tokens and first.output_tokens > 3
+    talk.streamed = False
+    second = talk.say("And of Italy?")
+    assert second.text and second.finish == talk.stop
+    assert second.input_tokens and second.input_tokens > first.input_tokens + first.output_tokens / 2
 
 
-def test_a_prompt_beyond_its_context_is_refused_as_such(model_hub: Hub) -> None:
+def test_it_calls_a_tool_and_takes_the_result(talk: Talk) -> None:
+    talk.streamed = talk.tools = True
+    first = talk.say("Please help me with the weather in Paris")
+    assert first.finish == talk.cut
+    ((name, arguments),) = first.calls
+    assert name == "get_weather" and isinstance(arguments["city"], str)
+    talk.streamed = talk.tools = False
+    assert talk.give("18 degrees").text
+
+
+def test_a_prompt_beyond_its_context_is_refused_as_such(talk: Talk) -> None:
     # pitfall 139
-    client = openai.OpenAI(base_url=model_hub.url, api_key=model_hub.create_key(), max_retries=0)
-    history = [{"role": "user", "content": f"number {number}: {'word ' * 30}"} for number in range(600)]
-    with pytest.raises(openai.BadRequestError) as caught:
-        client.chat.completions.create(model="any", messages=history)  # type: ignore[arg-type]
-    assert caught.value.code == "context_length_exceeded"
+    for number in range(120):  # llama.cpp forgets most of a single long one
+        talk.add(f"number {number}: {'word ' * 80}")
+        talk.hear(f"number {number}: {'word ' * 80}")
+    talk.add("And now?")
+    with pytest.raises(talk.error) as caught:
+        talk.again()
+    error: Any = caught.value
+    if isinstance(talk, GeminiTalk):
+        assert (error.code, error.status) == (400, "INVALID_ARGUMENT")
+    elif isinstance(talk, MessagesTalk):
+        assert error.status_code == 400 and "prompt is too long" in error.message
+    else:
+        assert (error.status_code, error.code) == (400, "context_length_exceeded")
