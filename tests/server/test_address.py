@@ -1,5 +1,6 @@
 import pytest
 
+from axonhub_cli.llm.errors import ErrorKind, Failure
 from axonhub_cli.protocols.base import Operation
 from axonhub_cli.protocols.registry import codec
 from axonhub_cli.server.address import join
@@ -24,3 +25,16 @@ from axonhub_cli.vendors import Quirks
 def test_a_version_is_never_doubled(base, protocol, address):  # pitfall 25
     call = codec(protocol).call(Operation.GENERATE, "m", "k", False, Quirks())
     assert join(base, call.path) == address
+
+
+@pytest.mark.parametrize("model", ["../../admin", "tunedModels/../../x", "a/./b"])
+def test_a_model_is_no_way_out_of_the_base_url(model):  # reliability S5: a client never names where to
+    call = codec("gemini").call(Operation.GENERATE, model, "k", True, Quirks())
+    with pytest.raises(Failure) as caught:
+        join("http://x/tenant", call.path)
+    assert (caught.value.error.kind, caught.value.error.param) == (ErrorKind.INVALID_REQUEST, "model")
+
+
+def test_dots_inside_of_names_are_names():
+    call = codec("gemini").call(Operation.GENERATE, "tunedModels/..a.b..", "k", False, Quirks())
+    assert join("http://x", call.path) == "http://x/v1beta/tunedModels/..a.b..:generateContent"

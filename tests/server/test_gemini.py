@@ -32,6 +32,18 @@ async def test_routes(tmp_path, root, method):  # pitfalls 25, 100
     assert (record.client_model, record.upstream_model, record.stream) == ("m", "g3", "alt=sse" in method)
 
 
+@pytest.mark.parametrize("model", ["..%2F..%2Fadmin", "%2e%2e/admin", "../admin"])
+async def test_a_model_that_leads_elsewhere_is_refused(tmp_path, model):  # reliability S5
+    async with Upstream(speaks(GEMINI)) as up, hub(tmp_path, [google(up)]) as h:
+        path = f"/v1beta/models/{model}:generateContent"
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{h.port}\r\nx-goog-api-key: {h.key}\r\nConnection: close\r\n"
+        body = json.dumps(ASKED)
+        sized = f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+        answer = await h.raw((head + sized + body).encode())
+    assert answer.startswith(b"HTTP/1.1 400") and b'"INVALID_ARGUMENT"' in answer
+    assert up.calls == []
+
+
 async def test_passthrough_keeps_every_byte(tmp_path):  # pitfall 65
     pieces = sse(gemini_chunk({"text": "a"}), gemini_chunk({"text": "b"}, finish="STOP"))
     body = b'{"contents":[], "big":12345678901234567890123,"odd":"\\u00e9","x":{"y":[1]}}'
