@@ -10,7 +10,7 @@ import pytest
 
 from axonhub_cli.config import Config
 from axonhub_cli.paths import Home
-from axonhub_cli.store.database import open_store
+from axonhub_cli.store.database import Store, open_store
 from tests.e2e import judges
 from tests.e2e.codex import Codex
 from tests.e2e.hub import Hub
@@ -139,6 +139,7 @@ class Court:
     key: str
     aimock: judges.Aimock
     llmock: judges.Llmock
+    store: Store
 
     @property
     def url(self) -> str:
@@ -146,10 +147,9 @@ class Court:
 
     def forgive(self) -> None:
         """Ends what the hub has learned of llmock's health, as `channel enable` does, but without a process for it."""
-        home = Home(self.hub.home, self.hub.home)
-        with open_store(home, Config()) as store:
-            for protocol in judges.PROTOCOLS:
-                store.channels.replace(store.channels.get(f"llmock-{protocol}"))
+        for channel in self.store.channels.list():
+            if channel.name.startswith("llmock-"):
+                self.store.channels.replace(channel)
 
 
 def has(model: str) -> tuple[str, ...]:
@@ -173,7 +173,8 @@ def court(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Court]:
         hub.do("profile", "add", "pins", *(word for name in names for word in ("--map", f"{name}={name}/judged")))
         hub.do("profile", "activate", "pins")
         key = hub.create_key("judge")
-        yield Court(hub.start(), key, aimock, llmock)
+        with open_store(Home(hub.home, hub.home), Config()) as store:
+            yield Court(hub.start(), key, aimock, llmock, store)
         hub.stop()
 
 

@@ -32,6 +32,7 @@ TYPES = {
 # Where each protocol begins, as channels want it: after the version for OpenAI's, before it for the others.
 AIMOCK_PATHS = {"openai_responses": "/v1", "openai_chat": "/v1", "anthropic_messages": "", "gemini": ""}
 LLMOCK_PATHS = {**AIMOCK_PATHS, "anthropic_messages": "/anthropic", "gemini": "/gemini"}
+CONTEXT = 30_000  # tokens that llmock takes; it counts four letters as one
 MODEL_PATHS = {"openai_responses": "/v1", "openai_chat": "/v1", "anthropic_messages": ""}
 
 
@@ -90,7 +91,8 @@ def aimock(root: Path) -> Iterator[Aimock]:
 
 @contextmanager
 def llmock(root: Path) -> Iterator[Llmock]:
-    command = [sys.executable, "-m", "llmock.cli", "serve", "--port", "{port}", "--response-style", "echo"]
+    options = ["--response-style", "echo", "--context-window", str(CONTEXT)]
+    command = [sys.executable, "-m", "llmock.cli", "serve", "--port", "{port}", *options]
     with serving(command, root, PYTHONPATH=str(clients.llmock())) as url:
         yield Llmock(url)
 

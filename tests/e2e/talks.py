@@ -278,3 +278,13 @@ TALKS: dict[str, type[Talk]] = {
     "anthropic_messages": MessagesTalk,
     "gemini": GeminiTalk,
 }
+
+
+def assert_too_long(error: Any) -> None:
+    """What the SDK raised tells its agent to shorten the conversation (pitfall 139)."""
+    if isinstance(error, errors.APIError):
+        assert (error.code, error.status) == (400, "INVALID_ARGUMENT")
+    elif isinstance(error, anthropic.APIStatusError):
+        assert error.status_code == 400 and "prompt is too long" in error.message
+    else:
+        assert (error.status_code, error.code) == (400, "context_length_exceeded")

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import Court
-from tests.e2e.judges import PROTOCOLS
-from tests.e2e.talks import TALKS, Talk
+from tests.e2e.judges import CONTEXT, PROTOCOLS
+from tests.e2e.talks import TALKS, Talk, assert_too_long
 
 pytestmark = pytest.mark.e2e
 
@@ -126,12 +126,25 @@ def test_a_fault_that_lasts_is_told_in_the_clients_words(judged: Court, fault: s
     assert judged.llmock.verdict() == []
 
 
+@DIRECTIONS
+def test_a_prompt_that_is_too_long(court: Court, client: str, upstream: str) -> None:
+    # pitfall 139: agents shorten the conversation where they are told so in the words they know
+    court.llmock.reset()
+    here = talk(court, client, f"llmock-{upstream}")
+    with pytest.raises(here.error) as caught:
+        here.say("long " * CONTEXT)
+    assert_too_long(caught.value)
+    assert len(court.llmock.requests()) == 1
+    assert court.llmock.verdict() == []
+
+
 @pytest.mark.parametrize("streamed", [True, False], ids=["streamed", "whole"])
 @DIRECTIONS
-def test_a_call_with_broken_arguments(judged: Court, client: str, upstream: str, streamed: bool) -> None:
+def test_a_call_with_broken_arguments(court: Court, client: str, upstream: str, streamed: bool) -> None:
     """Agents tell the model of its mistake: the broken call has to go back without upsetting anybody."""
-    judged.llmock.play({"type": "tool_fault", "kind": "malformed_arguments"})
-    here = talk(judged, client, f"llmock-{upstream}", streamed=streamed, tools=True)
+    court.llmock.reset()
+    court.llmock.play({"type": "tool_fault", "kind": "malformed_arguments"})
+    here = talk(court, client, f"llmock-{upstream}", streamed=streamed, tools=True)
     ((name, _),) = here.say("How is the weather in Oslo?").calls
     assert name == "get_weather"
     answer = here.give("error: that call made no sense")
