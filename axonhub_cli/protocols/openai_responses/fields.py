@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -16,6 +16,11 @@ JSONObject = Mapping[str, Any]
 def wrong(path: str, wanted: str, value: Any) -> Exception:
     """The failure for a value of the wrong type at `path`."""
     return invalid(f"`{path}` must be {wanted}, not {_kind(value)}.", path, "invalid_type")
+
+
+def unknown(path: str, choices: Iterable[str], value: str) -> Exception:
+    """The failure for a word that is none of those there are."""
+    return invalid(f"`{path}` must be one of {', '.join(choices)}, not {value[:64]!r}.", path, "invalid_value")
 
 
 def missing(path: str) -> Exception:

@@ -87,7 +87,7 @@ def _build(
 def _message(item: JSONObject, path: str) -> Message:
     role = fields.needed(item, "role", path)
     if role not in ROLES:
-        raise fields.wrong(f"{path}role", f"one of {', '.join(ROLES)}", role)
+        raise fields.unknown(f"{path}role", ROLES, role)
     parts, extras = decode_content(item.get("content"), f"{path}content")
     message = _build(item, ROLES[role], parts, _MESSAGE, path)
     if not extras:

@@ -148,7 +148,7 @@ def _text(payload: JSONObject) -> tuple[ResponseFormat | None, str | None, dict[
     path = "text.format."
     kind = fields.needed(form, "type", path)
     if kind not in _FORMATS:
-        raise fields.wrong(f"{path}type", f"one of {', '.join(_FORMATS)}", kind)
+        raise fields.unknown(f"{path}type", _FORMATS, kind)
     inner = {**form, **(fields.table(form, "json_schema", path) or {})}  # shaped as in Chat Completions
     if unknown := fields.rest(form, _FORMAT):
         native["format"] = unknown

@@ -132,7 +132,7 @@ def decode_choice(value: Any, path: str = "tool_choice") -> tuple[ToolChoice | N
         return None, None
     if isinstance(value, str):
         if value not in _MODES:
-            raise fields.wrong(path, "auto, none, required or an object", value)
+            raise fields.unknown(path, _MODES, value)
         return ToolChoice(_MODES[value]), None
     if not isinstance(value, dict):
         raise fields.wrong(path, "a string or an object", value)
