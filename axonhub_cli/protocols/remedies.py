@@ -7,22 +7,33 @@ the same call. Every remedy works on the payload as the upstream was sent it, wh
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from functools import partial
+from itertools import pairwise
 from typing import Any
 
 from msgspec import Struct
 
 from axonhub_cli.llm.errors import APIError, ErrorKind
-from axonhub_cli.protocols.base import JSON, Loss
+from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.omissions import (
+    Edit,
+    without_field,
+    without_images,
+    without_old_results,
+    without_state,
+)
 
-_NO_IMAGE = "[image left out: this model reads text only]"
-_KINDS = frozenset({ErrorKind.INVALID_REQUEST, ErrorKind.NOT_FOUND})
+_KINDS = frozenset({ErrorKind.INVALID_REQUEST, ErrorKind.NOT_FOUND, ErrorKind.CONTEXT_LENGTH})
 
-# OpenAI's code and words, and those of relays in front of it (pitfall 67).
+# OpenAI's code and words, and those of relays in front of it; Anthropic's; Google's (pitfalls 66, 67, 89).
 _UNREADABLE = re.compile(
     r"item[_ ]id did not match|encrypted[_ ]content\b.{0,80}\b(?:could|can)(?:not| not|'t)"
-    r"|(?:could|can)(?:not| not|'t)(?: be)? (?:decrypt|verif)|failed to decrypt",
+    r"|(?:could|can)(?:not| not|'t)(?: be)? (?:decrypt|verif)|failed to decrypt"
+    r"|invalid [`'\"]?signature[`'\"]? in [`'\"]?thinking|expected [`'\"]thinking[`'\"] or [`'\"]redacted_thinking"
+    r"|redacted_thinking[`'\"]? blocks .{0,60}cannot be modified"
+    r"|thought[_ ]?signature[`'\"]?\b.{0,40}\b(?:not valid|invalid|missing)"
+    r"|(?:corrupted|invalid|missing a) [`'\"]?thought[_ ]?signature",
     re.IGNORECASE | re.DOTALL,
 )
 # DeepSeek, Zhipu, OpenRouter, vLLM, llama.cpp, OpenAI (pitfall 11).
@@ -33,128 +44,116 @@ _TEXT_ONLY = re.compile(
     r"|images?(?:_url)?(?: inputs?)? (?:is|are)(?: not|n't) (?:supported|allowed|accepted|enabled)",
     re.IGNORECASE,
 )
-# OpenAI, FastAPI and pydantic, serde, Go, JSON schema, Groq (pitfall 13).
+# OpenAI, FastAPI and pydantic, serde, Go, JSON schema, Groq, Google (pitfall 13).
 _UNKNOWN = re.compile(
-    r"(?:unknown|unrecogni[sz]ed|unsupported|unexpected) (?:request )?(?:parameter|argument|field|input|key|propert)"
+    r"(?:unknown|unrecogni[sz]ed|unsupported|unexpected) (?:request )?"
+    r"(?:parameter|argument|field|input|key|propert|name)"
     r"|extra inputs are not permitted|additional properties|is not (?:supported|permitted|allowed)|is unsupported",
     re.IGNORECASE,
 )
 _UNKNOWN_CODES = frozenset({"unknown_parameter", "unsupported_parameter", "extra_forbidden"})
-_NAMES = re.compile(r"[`'\"]([A-Za-z_][\w.]*)[`'\"]|(?:supplied|field|parameter|argument|property): ([A-Za-z_][\w.]*)")
+_NAMES = re.compile(
+    r"[`'\"]([A-Za-z_][\w.\[\]]*)[`'\"]|(?:supplied|field|parameter|argument|property): ([A-Za-z_][\w.]*)"
+    r"|([A-Za-z_][\w.]*): extra inputs",
+    re.IGNORECASE,
+)
+# A field may be refused beside another only, or for a value: that says nothing about the next request.
+_CONDITION = re.compile(
+    r"\b(?:when|while|if|unless|until|because|together|combin\w+|along|both|value)\b", re.IGNORECASE
+)
 # Without these the answer would be one to another question.
 _NEEDED = frozenset(
     {"model", "messages", "input", "contents", "instructions", "system", "systemInstruction", "stream", "tools"}
     | {"tool_choice", "toolConfig", "response_format", "text", "text.format", "previous_response_id"}
 )
-_OPAQUE_ITEMS = frozenset({"reasoning"})
-_MADE_BY_MODEL = frozenset({"message", "function_call", "custom_tool_call", "local_shell_call", "tool_search_call"})
-_IMAGES = {"input_image": "input_text", "image_url": "text", "image": "text"}
+# Nor without these of the items inside of them.
+_PARTS = frozenset(
+    {"type", "role", "name", "id", "call_id", "tool_call_id", "tool_use_id", "content", "parts", "text", "function"}
+    | {"arguments", "input", "output", "parameters", "input_schema", "functionCall", "functionResponse", "response"}
+    | {"functionDeclarations", "source", "data", "image_url", "url", "inlineData", "mimeType", "thinking", "args"}
+)
 
 
 class Remedy(Struct, frozen=True):
-    """`name` says what is left out; `edit` gives a copy without it, or the same object where there is none of it."""
+    """`name` says what is left out; `edit` gives a copy without it, or the same object where there is none of it.
+    `lasting`: any request is refused for it, not just the one that was."""
 
     name: str
-    edit: Callable[[JSON], tuple[JSON, tuple[Loss, ...]]]
+    edit: Edit
+    lasting: bool = False
 
 
-def find(error: APIError, sent: Callable[[], JSON], tried: Collection[str] = ()) -> Remedy | None:
+def find(
+    error: APIError, sent: Callable[[], JSON], tried: Collection[str] = (), *, summing: bool = False
+) -> Remedy | None:
     """What to leave out of the payload that was `sent` after an upstream refused it with `error`. None where the
-    refusal names nothing of the kind, where it would change nothing, or where that has been `tried`, by name."""
+    refusal names nothing of the kind, where it would change nothing, or where that has been `tried`, by name.
+    `summing`: the client asks for a summary of the conversation, whose end must then not be that it is too long."""
     if not error.upstream or error.kind not in _KINDS:
         return None
-    payload = sent()
-    for matches in (_state, _images, _field):
-        remedy = matches(error, payload)
-        if remedy is not None and remedy.name not in tried and remedy.edit(payload)[0] is not payload:
-            return remedy
-    return None
+    if error.kind is ErrorKind.CONTEXT_LENGTH:
+        found = [Remedy("the oldest results", without_old_results)] if summing else []
+        payload = sent() if found else {}
+    else:
+        payload = sent()
+        found = [remedy for matches in (_state, _images, _field) if (remedy := matches(error, payload)) is not None]
+    fitting = (remedy for remedy in found if remedy.name not in tried and remedy.edit(payload)[0] is not payload)
+    return next(fitting, None)
 
 
 def _state(error: APIError, _payload: JSON) -> Remedy | None:
     known = error.code == "invalid_encrypted_content" or _UNREADABLE.search(error.message)
-    return Remedy("reasoning state", _without_state) if known else None
+    return Remedy("reasoning state", without_state) if known else None
 
 
 def _images(error: APIError, _payload: JSON) -> Remedy | None:
-    return Remedy("images", _without_images) if _TEXT_ONLY.search(error.message) else None
+    return Remedy("images", without_images, lasting=True) if _TEXT_ONLY.search(error.message) else None
 
 
 def _field(error: APIError, payload: JSON) -> Remedy | None:
     if error.code not in _UNKNOWN_CODES and not _UNKNOWN.search(error.message):
         return None
-    named = [error.param or "", *(one or other for one, other in _NAMES.findall(error.message))]
-    for path in (name.removeprefix("body.") for name in named):
-        if path and path not in _NEEDED and _has(payload, path):
-            return Remedy(path, partial(_without_field, path=path))
+    for name in _named(error):
+        path = _resolved(payload, name)
+        if path and path not in _NEEDED and path.partition(".")[2].rpartition(".")[2] not in _PARTS:
+            lasting = _CONDITION.search(error.message) is None
+            return Remedy(path, partial(without_field, path=path), lasting)
     return None
 
 
-def _without_state(payload: JSON) -> tuple[JSON, tuple[Loss, ...]]:
-    """Reasoning items go; ids of what the model made go too, since each names the reasoning it came from. What the
-    conversation says stays, compactions among it."""
-    items = payload.get("input")
-    if not isinstance(items, list) or not any(_kind(item) in _OPAQUE_ITEMS for item in items):
-        return payload, ()
-    kept = [_without_id(item) for item in items if _kind(item) not in _OPAQUE_ITEMS]
-    return {**payload, "input": kept}, (Loss("input.reasoning", "the upstream could not read its state"),)
+def _named(error: APIError) -> Iterator[str]:
+    """The fields an error may mean, the likeliest first: of two names beside each other, one is inside of the other."""
+    if error.param:
+        yield error.param
+    names = ["".join(groups) for groups in _NAMES.findall(error.message)]
+    for one, other in pairwise(names):
+        yield f"{one}.{other}"
+        yield f"{other}.{one}"
+    yield from names
 
 
-def _without_id(item: Any) -> Any:
-    if isinstance(item, dict) and "id" in item and item.get("type", "message") in _MADE_BY_MODEL:
-        return {name: value for name, value in item.items() if name != "id"}
-    return item
+def _resolved(payload: JSON, name: str) -> str:
+    """The dotted path of a field as the payload has it, without indexes; empty where it has none. Google writes other
+    names than it takes, and Anthropic puts the kind of an item where it has no field."""
+    steps = [step for step in re.split(r"[.\[\]]+", name.removeprefix("body.")) if step and not step.isdigit()]
+    values: list[Any] = [payload]
+    path: list[str] = []
+    for index, step in enumerate(steps):
+        word = next((word for word in (step, _camel(step)) if any(word in value for value in values)), None)
+        if word is not None:
+            path.append(word)
+            values = list(_inside(value[word] for value in values if word in value))
+        elif index == len(steps) - 1 or index == 0:
+            return ""
+    return ".".join(path)
 
 
-def _without_images(payload: JSON) -> tuple[JSON, tuple[Loss, ...]]:
-    for field in ("input", "messages"):
-        changed = _no_images(payload.get(field), 0)
-        if changed is not payload.get(field):
-            return {**payload, field: changed}, (Loss(f"{field}.image", "the upstream refused images"),)
-    return payload, ()
+def _inside(values: Iterator[Any]) -> Iterator[JSON]:
+    """The objects among the values and in the lists among them."""
+    for value in values:
+        yield from (item for item in (value if isinstance(value, list) else [value]) if isinstance(item, dict))
 
 
-def _no_images(value: Any, depth: int) -> Any:
-    """The same object where there is no image in it. Content is never nested deeper than this looks."""
-    if depth > 6:
-        return value
-    if isinstance(value, list):
-        changed = [_no_images(item, depth + 1) for item in value]
-        return value if all(a is b for a, b in zip(changed, value, strict=True)) else changed
-    if not isinstance(value, dict):
-        return value
-    if (text := _IMAGES.get(_kind(value))) is not None:
-        return {"type": text, "text": _NO_IMAGE}
-    for name in ("content", "output"):
-        if isinstance(value.get(name), list):
-            changed = _no_images(value[name], depth + 1)
-            if changed is not value[name]:
-                value = {**value, name: changed}
-    return value
-
-
-def _without_field(payload: JSON, path: str) -> tuple[JSON, tuple[Loss, ...]]:
-    return _pruned(payload, path.split(".")), (Loss(path, "the upstream refused the field"),)
-
-
-def _pruned(value: JSON, steps: list[str]) -> JSON:
-    name, *rest = steps
-    if name not in value:
-        return value
-    if not rest:
-        return {key: kept for key, kept in value.items() if key != name}
-    return {**value, name: _pruned(value[name], rest)} if isinstance(value[name], dict) else value
-
-
-def _has(payload: JSON, path: str) -> bool:
-    value: Any = payload
-    for step in path.split("."):
-        if not isinstance(value, dict) or step not in value:
-            return False
-        value = value[step]
-    return True
-
-
-def _kind(value: Any) -> str:
-    kind = value.get("type") if isinstance(value, dict) else None
-    return kind if isinstance(kind, str) else ""
+def _camel(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word[:1].upper() + word[1:] for word in rest)

@@ -60,6 +60,15 @@ def identify(headers: Mapping[str, str], payload: Mapping[str, Any] | None, conf
     return Identity(trace_id, thread_id, parent, subagent, source)
 
 
+def sums_up(headers: Mapping[str, str], payload: Mapping[str, Any]) -> bool:
+    """Whether Codex asks for a summary of the conversation: by its last item, or by what it says of the request, which
+    is all that tells its local compaction from any other turn (wire.md M)."""
+    items = payload.get("input")
+    if isinstance(items, list) and items and _mapping(items[-1]).get("type") == "compaction_trigger":
+        return True
+    return any(metadata.get("request_kind") == "compaction" for _, metadata in _Sources(headers, payload).codex)
+
+
 def clean_id(value: object) -> str | None:
     """A name from outside made safe to keep and show: at most 128 letters, digits and `._:@=+-`, no leading dot.
     What had to change gets a hash of the original, so that two names stay two. None where nothing is left."""

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from axonhub_cli.entities import UpstreamKey
+from axonhub_cli.entities import Channel, UpstreamKey
 from axonhub_cli.llm.errors import APIError
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.remedies import Remedy, find
 from axonhub_cli.routing.candidates import Candidate
 from axonhub_cli.routing.failover import MAX_ATTEMPTS, Action, AttemptState
 
+Known = Callable[[Channel], tuple[Remedy, ...]]
+
 
 class Tries:
-    """A cursor over candidates and their keys, with the counts `failover.decide` asks for."""
+    """A cursor over candidates and their keys, with the counts `failover.decide` asks for. `known`: what a channel
+    refused at earlier requests."""
 
-    def __init__(self, chosen: tuple[Candidate, ...]) -> None:
-        self._chosen = chosen
+    def __init__(self, chosen: tuple[Candidate, ...], known: Known = lambda _: ()) -> None:
+        self._chosen, self._known = chosen, known
         self._channel = self._key = 0
         self._attempts = self._here = 0
-        self.remedies: tuple[Remedy, ...] = ()  # what the channel is asked without
+        self._before = known(chosen[0].channel)
+        self.mended: tuple[Remedy, ...] = ()  # what the channel refused at this request
 
     @property
     def candidate(self) -> Candidate:
@@ -38,19 +42,25 @@ class Tries:
         return self._attempts
 
     @property
+    def remedies(self) -> tuple[Remedy, ...]:
+        """What the channel is asked without."""
+        return (*self._before, *self.mended)
+
+    @property
     def reason(self) -> str:
         """Why this call, in words."""
-        if not self.remedies:
-            return self.candidate.reason
-        return f"again without {' and '.join(remedy.name for remedy in self.remedies)}, which it refused"
+        if self.mended:
+            return f"again without {_listed(self.mended)}, which it refused"
+        before = f"; without {_listed(self._before)}, which it refused before" if self._before else ""
+        return f"{self.candidate.reason}{before}"
 
-    def mend(self, error: APIError, sent: Callable[[], JSON]) -> bool:
+    def mend(self, error: APIError, sent: Callable[[], JSON], *, summing: bool = False) -> bool:
         """Whether the same channel may serve what it refused once something is left out; then the next call is that.
-        Each thing is left out once, so this ends."""
+        Each thing is left out once, so this ends. Arguments as for `remedies.find`."""
         tried = [remedy.name for remedy in self.remedies]
-        remedy = find(error, sent, tried) if self._attempts < MAX_ATTEMPTS else None
+        remedy = find(error, sent, tried, summing=summing) if self._attempts < MAX_ATTEMPTS else None
         if remedy is not None:
-            self.remedies, self._here = (*self.remedies, remedy), 0
+            self.mended, self._here = (*self.mended, remedy), 0
         return remedy is not None
 
     def begin(self) -> None:
@@ -78,4 +88,8 @@ class Tries:
             self._key, self._here = self._key + 1, 0
         elif action is Action.NEXT_CHANNEL:
             self._channel, self._key, self._here = self._channel + 1, 0, 0
-            self.remedies = ()
+            self._before, self.mended = self._known(self.candidate.channel), ()
+
+
+def _listed(remedies: tuple[Remedy, ...]) -> str:
+    return " and ".join(remedy.name for remedy in remedies)

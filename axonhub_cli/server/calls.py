@@ -21,6 +21,7 @@ from axonhub_cli.protocols.opaque import Seal, seal_part, unseal_request
 from axonhub_cli.protocols.remedies import Remedy
 from axonhub_cli.protocols.retarget import patch_raw, without_raw
 from axonhub_cli.protocols.translator import Passthrough, Relay, Translation, Whole, whole
+from axonhub_cli.routing import affinity
 from axonhub_cli.server import address, faults
 from axonhub_cli.server.upstream import USER_AGENT, Outgoing
 from axonhub_cli.vendors import Quirks
@@ -58,6 +59,10 @@ class Asked:
         if self._request is None:
             self._request = replace(self.codec.decode_request(self.payload), stream=self.stream)
         return self._request
+
+    def sums_up(self) -> bool:
+        """Whether the client asks for a summary of its conversation."""
+        return self.operation is Operation.COMPACT or affinity.sums_up(self.headers, self.payload)
 
     def outline(self) -> Request:
         """As much of the request as encoders need where nothing is translated."""

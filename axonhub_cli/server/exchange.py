@@ -18,6 +18,7 @@ from axonhub_cli.routing import affinity, failover, profiles
 from axonhub_cli.routing.candidates import Candidates, candidates, unavailable
 from axonhub_cli.routing.failover import Action
 from axonhub_cli.routing.tries import Tries
+from axonhub_cli.server import log
 from axonhub_cli.server.attempt import Attempt
 from axonhub_cli.server.calls import Asked, Prepared, prepare, protocol_for, speaks
 from axonhub_cli.server.client import Beginning, Client, json_response, stream_headers
@@ -126,7 +127,7 @@ class Exchange:
         if speaks(asked, protocol_for(asked, self._live.protocols[name]), self._live.quirks[name]):
             try:
                 async with asyncio.timeout(self._hub.limits.first_byte_s):
-                    attempt = self._begin(Tries(found.chosen), model, False)
+                    attempt = self._begin(self._cursor(found, model), model, False)
                     data = await attempt.count(self._hub.transports.send, headers)
                 self._journal.attempt_done(RequestStatus.COMPLETED)
             except (Failure, TimeoutError) as problem:
@@ -142,7 +143,7 @@ class Exchange:
         return json_response(200, data, headers)
 
     async def _tries(self, found: Candidates, model: str) -> web.StreamResponse:
-        tries, delay, fresh = Tries(found.chosen), 0.0, False
+        tries, delay, fresh = self._cursor(found, model), 0.0, False
         while True:
             if delay:
                 await asyncio.sleep(delay)
@@ -159,6 +160,10 @@ class Exchange:
             finally:
                 if attempt is not None:
                     attempt.close()
+
+    def _cursor(self, found: Candidates, model: str) -> Tries:
+        hub = self._hub
+        return Tries(found.chosen, lambda channel: hub.refusals.known(channel, model, hub.clock()))
 
     def _begin(self, tries: Tries, model: str, fresh: bool) -> Attempt:
         hub, asked, channel = self._hub, self._asked, tries.candidate.channel
@@ -219,6 +224,8 @@ class Exchange:
             self._finish(RequestStatus.FAILED, 200, attempt.error)
             return
         hub.health.success(channel, key_id, model)
+        if tries.mended:
+            self._remember(tries, model)
         if self._identity.trace_id is not None:
             hub.bindings.bind(Binding(self._key.id, self._identity.trace_id, channel.id, key_id, model, hub.now_ms()))
         if (watch := attempt.watch) is not None:
@@ -227,11 +234,17 @@ class Exchange:
             self._complete(200, watch.usage, watch.model, watch.finish, (body,) if body else ())
         await attempt.drain()
 
+    def _remember(self, tries: Tries, model: str) -> None:
+        hub, channel = self._hub, tries.candidate.channel
+        for remedy in hub.refusals.learn(channel, model, tries.mended, hub.clock()):
+            log.learned(channel.name, model, remedy.name)
+
     def _failed(self, error: APIError, attempt: Attempt | None, tries: Tries, model: str) -> float:
         """Follows what failover says; the seconds to wait. Raises Failure where no call is left to make."""
         self._watchdog.relax()
         self._journal.attempt_done(RequestStatus.FAILED, error)
-        if attempt is not None and tries.mend(error, attempt.sent):
+        summing = error.kind is ErrorKind.CONTEXT_LENGTH and self._asked.sums_up()
+        if attempt is not None and tries.mend(error, attempt.sent, summing=summing):
             return 0.0
         decision = self._learn(error, tries, model, committed=False)
         if decision.action is Action.STOP:

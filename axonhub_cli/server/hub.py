@@ -14,6 +14,7 @@ from axonhub_cli.entities import Channel, UpstreamKey
 from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.protocols.opaque import Seal
 from axonhub_cli.routing.health import Health
+from axonhub_cli.routing.refusals import Refusals
 from axonhub_cli.server.bindings import Bindings
 from axonhub_cli.server.limits import Limits
 from axonhub_cli.server.log import Rarely
@@ -43,6 +44,7 @@ class Hub:
     hosts: frozenset[str] = frozenset()  # the Host headers we answer to
     server: str = ""  # host:pid, on every record
     health: Health = field(default_factory=Health)
+    refusals: Refusals = field(default_factory=Refusals)
     exchanges: set[Exchange] = field(default_factory=set)
     bodies_held: int = 0  # bytes of requests being served
     sockets: set[Socket] = field(default_factory=set)

@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import msgspec
 
 from axonhub_cli.entities import AttemptRecord, RequestRecord, RequestStatus
+from axonhub_cli.routing.refusals import REMEMBERED_S
 
 LOGGER = logging.getLogger("axonhub")
 _MAX_FILE = 10 * 1024 * 1024
@@ -61,6 +62,12 @@ def request_done(record: RequestRecord, last: AttemptRecord | None) -> None:
     level = logging.WARNING if bad else logging.INFO
     if LOGGER.isEnabledFor(level):
         LOGGER.log(level, "%s", _Exchange(record, last))
+
+
+def learned(channel: str, model: str, name: str) -> None:
+    """A channel did without what it refused, and is asked without it from now on."""
+    words = f"{channel} refuses {name} for {model}: left out from now on, for {REMEMBERED_S / 3600:g} h"
+    LOGGER.info("%s", visible(f"{words} or until the channel is edited"))
 
 
 def request_line(record: RequestRecord, last: AttemptRecord | None) -> str:

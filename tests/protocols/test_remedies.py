@@ -125,3 +125,171 @@ def test_a_refused_field_is_left_out_13(error: APIError, field: str) -> None:
 )
 def test_other_refusals_stand(error: APIError) -> None:
     assert find(error, lambda: RESPONSES) is None
+
+
+CLAUDE: dict[str, Any] = {
+    "model": "m",
+    "thinking": {"type": "enabled", "budget_tokens": 1024},
+    "context_management": {"edits": [{"type": "clear_thinking_20251015"}, {"type": "clear_tool_uses_20250919"}]},
+    "tools": [{"type": "custom", "name": "f", "input_schema": {}, "defer_loading": True}],
+    "messages": [
+        {"role": "user", "content": "hi"},
+        {"role": "assistant", "content": [{"type": "redacted_thinking", "data": "x"}]},
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "thinking", "thinking": "t", "signature": "s"},
+                {"type": "tool_use", "id": "t1", "name": "f", "input": {}},
+            ],
+        },
+        {"role": "user", "content": [{"type": "tool_result", "tool_use_id": "t1", "content": "r" * 900}]},
+    ],
+}
+GEMINI: dict[str, Any] = {
+    "generationConfig": {"thinkingConfig": {"thinkingLevel": "low"}},
+    "contents": [
+        {"role": "user", "parts": [{"text": "hi"}]},
+        {"role": "model", "parts": [{"text": "", "thoughtSignature": "AAAA"}]},
+        {
+            "role": "model",
+            "parts": [
+                {"text": "said", "thoughtSignature": "AAAA"},
+                {"functionCall": {"name": "f", "args": {}}, "thoughtSignature": "AAAA"},
+            ],
+        },
+        {"role": "user", "parts": [{"functionResponse": {"name": "f", "response": {"output": "r" * 900}}}]},
+    ],
+}
+ROUTED: dict[str, Any] = {
+    "model": "m",
+    "messages": [
+        {"role": "user", "content": "hi"},
+        {
+            "role": "assistant",
+            "reasoning_details": [{"type": "reasoning.encrypted", "data": "x"}],
+            "reasoning_content": "open",
+            "tool_calls": [{"id": "c", "function": {"name": "f"}, "extra_content": {"google": {"x": "AAAA"}}}],
+        },
+        {"role": "tool", "tool_call_id": "c", "content": "r" * 900},
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "messages.1.content.0: Invalid `signature` in `thinking` block",
+        "messages.1.content.0.type: Expected `thinking` or `redacted_thinking`, but found `tool_use`.",
+        "`thinking` or `redacted_thinking` blocks in the latest assistant message cannot be modified.",
+    ],
+)
+def test_thinking_goes_from_messages_66_67(words: str) -> None:
+    name, changed, losses = mended(refusal(words), CLAUDE)
+    assert (name, losses) == ("reasoning state", ["messages.reasoning", "thinking"])
+    assert [[block["type"] for block in message["content"]] for message in changed["messages"][1:]] == [
+        ["tool_use"],
+        ["tool_result"],
+    ]
+    # Results are being handed to a turn that no longer begins with thinking.
+    assert changed["thinking"] == {"type": "disabled"}
+    assert [edit["type"] for edit in changed["context_management"]["edits"]] == ["clear_tool_uses_20250919"]
+    assert find(refusal(words), lambda: changed) is None
+    later = {**CLAUDE, "messages": [*CLAUDE["messages"], {"role": "user", "content": "next"}]}
+    _, changed, losses = mended(refusal(words), later)
+    assert (changed["thinking"], losses) == (CLAUDE["thinking"], ["messages.reasoning"])
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Thought signature is not valid",
+        "Corrupted thought signature.",
+        "Function call is missing a thought_signature in functionCall parts.",
+    ],
+)
+def test_signatures_go_from_contents_67_89(words: str) -> None:
+    name, changed, losses = mended(refusal(words), GEMINI)
+    assert (name, losses) == ("reasoning state", ["contents.parts.thoughtSignature"])
+    assert changed["contents"][1]["parts"] == [
+        {"text": "said"},
+        {"functionCall": {"name": "f", "args": {}}, "thoughtSignature": "skip_thought_signature_validator"},
+    ]
+    assert find(refusal(words), lambda: changed) is None
+    _, routed, losses = mended(refusal(words), ROUTED)
+    assert losses == ["messages.reasoning"]
+    assert "AAAA" not in repr(routed) and "reasoning_details" not in repr(routed)
+    assert routed["messages"][1]["reasoning_content"] == "open"
+
+
+@pytest.mark.parametrize(
+    ("words", "payload", "field"),
+    [
+        ("tools.0.custom.defer_loading: Extra inputs are not permitted", CLAUDE, "tools.defer_loading"),
+        ("context_management: Extra inputs are not permitted", CLAUDE, "context_management"),
+        (
+            "Unknown name \"thinkingLevel\" at 'generation_config.thinking_config': Cannot find field.",
+            GEMINI,
+            "generationConfig.thinkingConfig.thinkingLevel",
+        ),
+        ("'messages.1' : property 'reasoning_details' is unsupported", ROUTED, "messages.reasoning_details"),
+    ],
+)
+def test_a_refused_field_may_be_deep_13(words: str, payload: dict[str, Any], field: str) -> None:
+    name, changed, losses = mended(refusal(words), payload)
+    assert (name, losses) == (field, [field])
+    last = field.rpartition(".")[2]
+    assert f"'{last}'" in repr(payload) and f"'{last}'" not in repr(changed)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "tools.0.custom.input_schema: Extra inputs are not permitted",
+        "messages.1.content: Extra inputs are not permitted",
+        "tools.0.nothing_of_it: Extra inputs are not permitted",
+    ],
+)
+def test_what_a_conversation_is_made_of_is_never_left_out(words: str) -> None:
+    assert find(refusal(words), lambda: CLAUDE) is None
+
+
+@pytest.mark.parametrize(
+    ("error", "lasting"),
+    [
+        (refusal("Unknown parameter: 'prompt_cache_key'.", param="prompt_cache_key"), True),
+        (refusal("This model does not support images."), True),
+        (refusal("Unsupported parameter: 'store' is not supported when text is asked for.", param="store"), False),
+        (refusal("Cannot decrypt reasoning."), False),
+    ],
+)
+def test_only_what_any_request_would_be_refused_for_lasts(error: APIError, lasting: bool) -> None:
+    remedy = find(error, lambda: RESPONSES)
+    assert remedy is not None and remedy.lasting == lasting
+
+
+FULL = refusal("This model's maximum context length is 100 tokens.", code="context_length_exceeded")
+
+
+@pytest.mark.parametrize(
+    ("payload", "field"),
+    [
+        ({"input": [{"type": "function_call_output", "output": "r" * 900}] * 4}, "input"),
+        ({"messages": ROUTED["messages"] * 4}, "messages"),
+        ({"messages": CLAUDE["messages"] * 4}, "messages"),
+        ({"contents": GEMINI["contents"] * 4}, "contents"),
+    ],
+)
+def test_the_oldest_results_go_from_a_conversation_to_sum_up_133(payload: dict[str, Any], field: str) -> None:
+    assert find(FULL, lambda: payload) is None  # only a summary may do without
+    remedy = find(FULL, lambda: payload, summing=True)
+    assert remedy is not None and not remedy.lasting
+    changed, (loss,) = remedy.edit(payload)
+    assert loss.field == f"{field}.tool_result"
+    kept = [item for item in changed[field] if "r" * 900 in repr(item)]
+    assert 0 < len(kept) < 4 and changed[field][-1] == payload[field][-1]
+    assert repr(changed).count("result left out") + len(kept) == 4
+    assert find(FULL, lambda: payload, [remedy.name], summing=True) is None  # once
+
+
+def test_a_conversation_without_results_is_too_long_and_stays_so() -> None:
+    assert find(FULL, lambda: {"messages": [{"role": "user", "content": "x" * 999}]}, summing=True) is None

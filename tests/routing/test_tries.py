@@ -48,7 +48,7 @@ def test_what_a_channel_refused_is_left_out_for_it_alone():
     tries.begin()
     assert not tries.mend(NO_IMAGES, sent)  # once
     tries.move(Action.NEXT_KEY)
-    assert tries.remedies
+    assert tries.mended
     tries.move(Action.NEXT_CHANNEL)
     assert (tries.remedies, tries.reason) == ((), "priority 1")
 
@@ -58,3 +58,16 @@ def test_mending_counts_as_a_call():
     for _ in range(MAX_ATTEMPTS):
         tries.begin()
     assert not tries.mend(NO_IMAGES, sent)
+
+
+def test_what_a_channel_refused_before_is_left_out_at_once():
+    from axonhub_cli.protocols.remedies import Remedy, find
+
+    images = find(NO_IMAGES, sent)
+    known = {"second": (Remedy("store", lambda payload: (payload, ()), True), images)}
+    tries = Tries((FIRST, SECOND), lambda channel: known.get(channel.name, ()))
+    assert (tries.remedies, tries.reason) == ((), "priority 0")
+    tries.move(Action.NEXT_CHANNEL)
+    assert tries.remedies == known["second"]
+    assert tries.reason == "priority 1; without store and images, which it refused before"
+    assert not tries.mend(NO_IMAGES, sent)  # that has been left out

@@ -80,11 +80,11 @@ class Hub:
         async with self.post(path, payload, **options) as response:
             return response.status, response.headers, await response.text()
 
-    async def finished(self, seconds=2.0):
-        """The last request's record once it is over and written."""
+    async def finished(self, seconds=2.0, *, count=1):
+        """The last request's record once it is over and written; `count`: of so many."""
         end = asyncio.get_running_loop().time() + seconds
         while asyncio.get_running_loop().time() < end:
-            if self.records.requests and self.records.last.status != "running":
+            if len(self.records.requests) >= count and self.records.last.status != "running":
                 return self.records.last
             await asyncio.sleep(0.005)
         raise AssertionError("no finished request was recorded")

@@ -98,3 +98,100 @@ async def test_fields_are_left_out_where_they_are_refused(tmp_path, translated):
             "again without prompt_cache_key and temperature, which it refused",
         ]
         assert b"12345678901234567890123" in up.calls[-1].body
+
+
+def refuses_field(field):
+    """A script: 400 while the field is there."""
+
+    async def script(wire):
+        if field in wire.call.json:
+            await answers(400, {"error": {"message": f"Unknown parameter: '{field}'."}})(wire)
+        else:
+            await answers(200, chat_answer())(wire)
+
+    return script
+
+
+CHAT = {"model": "m", "store": True, "messages": [{"role": "user", "content": "hi"}]}
+PATH = "/v1/chat/completions"
+
+
+async def test_a_channel_remembers_what_it_refused(tmp_path, caplog):  # pitfall 13
+    caplog.set_level("INFO", logger="axonhub")
+    async with Upstream(refuses_field("store")) as up, hub(tmp_path, [channel("a", up.url)]) as h:
+        for _ in range(3):
+            assert (await h.ask(PATH, CHAT))[0] == 200
+        record = await h.finished(count=3)
+        attempts = h.records.attempts_of_last()
+        (row,) = (found for found in h.running.hub.reloader.last.snapshot.channels.values() if found.name == "a")
+        await h.ask(PATH, {**CHAT, "model": "other"})  # another model may take it
+        assert len(up.calls) == 6
+        h.store.channels.replace(row)  # edited: it may take it now
+        await h.ask(PATH, CHAT)
+        assert len(up.calls) == 8
+        clock = h.running.hub.clock
+        h.running.hub.clock = lambda: clock() + 7 * 3600
+        await h.ask(PATH, CHAT)
+        assert len(up.calls) == 10
+    assert ["store" in call.json for call in up.calls] == [True, False, False, False, *[True, False] * 3]
+    # Each request that did without says so.
+    assert [(loss.field, loss.reason) for loss in record.losses] == [("store", "the upstream refused the field")]
+    (attempt,) = attempts
+    assert attempt.reason.endswith("; without store, which it refused before")
+    assert [loss.field for loss in attempt.losses] == ["store"]
+    said = [line for line in caplog.messages if "refuses" in line]
+    assert said[0] == "a refuses store for m: left out from now on, for 6 h or until the channel is edited"
+    assert len(said) == 4
+
+
+async def test_a_refusal_that_was_not_mended_is_not_remembered(tmp_path):
+    async def never(wire):
+        await wire.answer(400, {"error": {"message": "Unknown parameter: 'store'."}})
+
+    async with Upstream(never) as up, hub(tmp_path, [channel("a", up.url)]) as h:
+        assert (await h.ask(PATH, CHAT))[0] == 400
+        up.script = answers(200, chat_answer())
+        assert (await h.ask(PATH, CHAT))[0] == 200
+    assert "store" in up.calls[-1].json
+
+
+async def test_a_conversation_that_cannot_be_read_says_nothing_about_the_next(tmp_path):  # pitfall 67
+    async with (
+        Upstream(refuses(UNREADABLE, b"gAAAA", streams(responses_events()))) as up,
+        hub(tmp_path, [channel("o", up.url, type="openai")]) as h,
+    ):
+        await h.ask(payload={"model": "m", "stream": True, "input": [REASONING, USER]})
+        await h.ask(payload={"model": "m", "stream": True, "input": [{**REASONING, "encrypted_content": "k"}, USER]})
+    assert len(up.calls) == 3 and up.calls[2].json["input"][0]["encrypted_content"] == "k"
+
+
+TOO_LONG = {"error": {"message": "This model's maximum context length is 9 tokens.", "code": "context_length_exceeded"}}
+RESULT = {"type": "function_call_output", "call_id": "c1", "output": "r" * 4000}
+CALLED = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"}
+TURN_METADATA = {"x-codex-turn-metadata": json.dumps({"request_kind": "compaction"})}
+TRIGGER = {"type": "compaction_trigger"}
+
+
+@pytest.mark.parametrize(
+    ("path", "items", "headers"),
+    [
+        ("/v1/responses", [], TURN_METADATA),
+        ("/v1/responses", [TRIGGER], {}),
+        ("/v1/responses/compact", [], {}),
+    ],
+    ids=["local", "remote", "by path"],
+)
+async def test_a_summary_of_too_long_a_conversation(tmp_path, path, items, headers):  # pitfall 133
+    payload = {"model": "m", "input": [USER, CALLED, RESULT, *items]}
+    script = refuses(TOO_LONG, b"r" * 4000, answers(200, chat_answer("summary")))
+    async with Upstream(script) as up, hub(tmp_path, [channel("a", up.url)]) as h:
+        status, _, text = await h.ask(path, payload, headers=headers)
+        record = await h.finished()
+        last = h.records.attempts_of_last()[-1]
+        assert (status, len(up.calls)) == (200, 2), text
+        # Any other turn is told, so that the client sums up.
+        status, _, text = await h.ask("/v1/responses", {**payload, "input": [USER, CALLED, RESULT]})
+    assert (status, json.loads(text)["error"]["code"]) == (400, "context_length_exceeded")
+    assert b"result left out" in up.calls[1].body and len(up.calls) == 3
+    assert "messages.tool_result" in [loss.field for loss in record.losses]
+    assert last.reason == "again without the oldest results, which it refused"
