@@ -35,6 +35,7 @@ from axonhub_cli.protocols.registry import codec
 from axonhub_cli.vendors import Quirks
 
 _QUIRKS = Quirks()
+_EMBEDDINGS = "embeddings"
 
 
 class Entry(Struct, frozen=True, omit_defaults=True):
@@ -70,7 +71,9 @@ def read_said(record: RequestRecord, bodies: Iterable[Body]) -> Said:
     problems: list[str] = []
     for body in bodies:
         try:
-            if body.kind == "request":
+            if body.kind == "request" and record.operation == _EMBEDDINGS:
+                heard = tuple(_texts(msgspec.json.decode(body.data)))
+            elif body.kind == "request":
                 heard = _heard(codec(record.client_protocol).decode_request(msgspec.json.decode(body.data)))
             elif body.kind == "response":
                 answered = tuple(_entries("assistant", msgspec.json.decode(body.data, type=Response).parts))
@@ -100,6 +103,14 @@ class Once:
         told.update(entry.identity for entry in said.answered)
         self._told[thread or ""] = told
         return msgspec.structs.replace(said, heard=tuple(fresh), repeated=len(said.heard) - len(fresh))
+
+
+def _texts(payload: Any) -> Iterator[Entry]:
+    """What was to be embedded. https://platform.openai.com/docs/api-reference/embeddings/create (input)"""
+    given = payload.get("input") if isinstance(payload, dict) else None
+    for text in given if isinstance(given, list) else [given]:
+        if isinstance(text, str):
+            yield Entry("user", "text", text)
 
 
 def _heard(request: Request) -> tuple[Entry, ...]:

@@ -24,6 +24,7 @@ class Operation(StrEnum):
     GENERATE = "generate"
     COMPACT = "compact"
     COUNT_TOKENS = "count_tokens"
+    EMBED = "embeddings"
     MODELS = "models"
 
 

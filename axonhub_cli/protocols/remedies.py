@@ -64,6 +64,7 @@ _CONDITION = re.compile(
 # Without these the answer would be one to another question.
 _NEEDED = frozenset(
     {"model", "messages", "input", "contents", "instructions", "system", "systemInstruction", "stream", "tools"}
+    | {"dimensions"}  # of embeddings: others would not fit those the client has
     | {"tool_choice", "toolConfig", "response_format", "text", "text.format", "previous_response_id"}
 )
 # Nor without these of the items inside of them.

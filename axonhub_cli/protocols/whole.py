@@ -12,7 +12,7 @@ from axonhub_cli.llm.content import CustomTool, FunctionTool, SearchTool, ShellT
 from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.llm.fold import fold
 from axonhub_cli.llm.request import Request
-from axonhub_cli.llm.response import Response
+from axonhub_cli.llm.response import Response, Usage
 from axonhub_cli.protocols.base import Codec, Watch
 from axonhub_cli.protocols.compaction import compact_response
 from axonhub_cli.protocols.sealing import SealPart, sealed_parts
@@ -21,12 +21,26 @@ from axonhub_cli.vendors import Quirks
 MAX_BODY = 64 * 1024 * 1024  # bytes of a whole answer
 
 
+class _EmbeddingUsage(msgspec.Struct):
+    prompt_tokens: int | None = None
+    total_tokens: int | None = None
+
+
+class _Embeddings(msgspec.Struct):
+    data: list[msgspec.Raw]
+    model: str | None = None
+    usage: _EmbeddingUsage | None = None
+
+
+_EMBEDDINGS = msgspec.json.Decoder(_Embeddings)
+
+
 class Whole(msgspec.Struct, frozen=True):
     """One answer for a client that does not stream: its bytes, what routing wants to know, and what is recorded."""
 
     data: bytes
     watch: Watch
-    body: Body
+    body: Body | None
 
 
 def whole(
@@ -62,6 +76,23 @@ def whole(
     sealed = replace(response, parts=sealed_parts(response.parts, seal_part))
     answer = msgspec.json.encode(client.encode_response(sealed, request))
     return Whole(answer, watch, response_body(response))
+
+
+def embeddings(upstream: Codec, data: bytes) -> Whole:
+    """An answer of OpenAI's embeddings, as it came. Nothing of it is recorded: nobody reads vectors. Raises Failure for
+    an error inside, or for what is no such answer.
+
+    https://platform.openai.com/docs/api-reference/embeddings/object
+    """
+    try:
+        answer = _EMBEDDINGS.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise Failure(_not_an_answer(upstream, data)) from None
+    counts = answer.usage or _EmbeddingUsage()
+    asked, total = counts.prompt_tokens, counts.total_tokens
+    output = max(0, total - asked) if asked is not None and total is not None else None
+    usage = Usage(input=asked, output=output) if asked is not None else None
+    return Whole(data, Watch(output=True, ended=True, usage=usage, model=answer.model), None)
 
 
 def decode_body(upstream: Codec, data: bytes, quirks: Quirks) -> Response:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
@@ -13,8 +13,10 @@ from axonhub_cli.llm.errors import APIError, ErrorKind
 from axonhub_cli.routing.health import Health, Rest
 from axonhub_cli.routing.profiles import Resolution
 from axonhub_cli.vendors import CHANNEL_TYPES
+from axonhub_cli.vendors.types import CHAT, RESPONSES
 
 MAX_RETRY_AFTER_S = 60
+_EMBEDDING = frozenset({CHAT, RESPONSES})
 
 
 class Candidate(Struct, frozen=True):
@@ -53,19 +55,23 @@ def candidates(
     health: Health,
     now: float,
     seed: str = "",
+    protocols: Mapping[str, tuple[str, ...]] | None = None,
 ) -> Candidates:
     """Who may serve `resolution.model`: the channel the trace is bound to if it still may, then by priority
     (lower first), then by weight. Channels that failed lately go behind, and last of all those that name no
     models and whose vendor's own models are called otherwise.
 
     `seed` is the trace id, or for a request without one its own id: the draw by weight depends on nothing
-    else, so that a trace stays with its channel even where no binding is remembered.
+    else, so that a trace stays with its channel even where no binding is remembered. `protocols` by channel are given
+    where the request is for embeddings, which pass as they come and only between those who speak OpenAI's.
     """
     options: list[_Option] = []
     rejected: list[tuple[str, str]] = []
     rests: dict[str, Rest] = {}
     for channel in snapshot.channels.values():
         refusal = _refusal(channel, resolution, profile)
+        if refusal is None and protocols is not None:
+            refusal = _no_embeddings(channel, protocols[channel.name])
         if refusal:
             rejected.append((channel.name, refusal))
             continue
@@ -124,6 +130,12 @@ def _refusal(channel: Channel, resolution: Resolution, profile: Profile | None) 
     if channel.models and resolution.model not in channel.models:
         return f"does not offer {resolution.model}"
     return None
+
+
+def _no_embeddings(channel: Channel, protocols: tuple[str, ...]) -> str | None:
+    if channel.type == "demo":
+        return "the demo model makes no embeddings"
+    return None if _EMBEDDING.intersection(protocols) else f"speaks {protocols[0]}, which has no /embeddings"
 
 
 def _option(

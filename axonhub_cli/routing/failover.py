@@ -66,6 +66,7 @@ class AttemptState(Struct, frozen=True):
     committed: bool = False  # the client has seen output, or headers
     strikes: int = 0  # `Health.strikes` of this key and model
     chance: float = 1.0  # 0..1, for the jitter
+    extra: bool = False  # an operation that not every upstream of the protocol has
 
 
 class Decision(Struct, frozen=True):
@@ -127,6 +128,7 @@ _BY_KIND = {
     ErrorKind.BAD_GATEWAY: _SHAKY,
     ErrorKind.TIMEOUT: _FAULTY,
 }
+_ABSENT = frozenset({404, 405})  # how a server says that it has no such path
 _KEY_KINDS = {ErrorKind.AUTHENTICATION, ErrorKind.PERMISSION, ErrorKind.QUOTA, ErrorKind.RATE_LIMIT}
 
 
@@ -217,7 +219,8 @@ def _rests(error: APIError, row: _Class, state: AttemptState) -> Decision:
         case ErrorKind.NOT_FOUND if _is_model(error):
             return Decision(Action.STOP, rest_channel_s=MODEL_REST_S, rest_model_only=True)
         case _:
-            return Decision(Action.STOP, penalize=row.penalize)
+            absent = state.extra and error.status in _ABSENT
+            return Decision(Action.STOP, penalize=row.penalize and not absent)
 
 
 def _rate_rest(error: APIError, state: AttemptState) -> float:

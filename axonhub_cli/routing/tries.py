@@ -68,7 +68,9 @@ class Tries:
         self._attempts += 1
         self._here += 1
 
-    def state(self, *, elapsed: float, committed: bool, strikes: int, chance: float) -> AttemptState:
+    def state(
+        self, *, elapsed: float, committed: bool, strikes: int, chance: float, extra: bool = False
+    ) -> AttemptState:
         """After a failed call."""
         return AttemptState(
             attempts=self._attempts,
@@ -80,6 +82,7 @@ class Tries:
             committed=committed,
             strikes=strikes,
             chance=chance,
+            extra=extra,
         )
 
     def move(self, action: Action) -> None:

@@ -21,10 +21,12 @@ from axonhub_cli.protocols.opaque import Seal, seal_part, unseal_request
 from axonhub_cli.protocols.remedies import Remedy
 from axonhub_cli.protocols.retarget import patch_raw, without_raw
 from axonhub_cli.protocols.translator import Passthrough, Relay, Translation, Whole, whole
+from axonhub_cli.protocols.whole import embeddings
 from axonhub_cli.routing import affinity
 from axonhub_cli.server import address, faults
 from axonhub_cli.server.upstream import USER_AGENT, Outgoing
 from axonhub_cli.vendors import Quirks
+from axonhub_cli.vendors.types import RESPONSES
 
 _MAX_MODEL = 256
 _ABSENT = object()
@@ -121,6 +123,8 @@ class Prepared(Struct, frozen=True):
 
     def whole(self, asked: Asked, data: bytes) -> Whole:
         """For an answer in one piece. Raises Failure for an error inside."""
+        if asked.operation is Operation.EMBED:
+            return embeddings(self.upstream, data)
         request = asked.outline() if self.raw else asked.request()
         return whole(
             asked.codec,
@@ -135,14 +139,19 @@ class Prepared(Struct, frozen=True):
 
 def speaks(asked: Asked, protocol: str, quirks: Quirks) -> bool:
     """Whether the client's request and the upstream's answer in `protocol` can pass as they come."""
+    if asked.operation is Operation.EMBED:
+        return True
     if protocol != asked.codec.name or (asked.stream and asked.media != SSE):
         return False
     return asked.codec.fits(asked.payload, quirks)
 
 
 def protocol_for(asked: Asked, protocols: tuple[str, ...]) -> str:
-    """The client's own where the channel speaks it, else the one the channel prefers."""
-    return asked.codec.name if asked.codec.name in protocols else protocols[0]
+    """The client's own where the channel speaks it, else the one the channel prefers. Embeddings pass by either of
+    OpenAI's."""
+    if asked.codec.name in protocols:
+        return asked.codec.name
+    return RESPONSES if asked.operation is Operation.EMBED and RESPONSES in protocols else protocols[0]
 
 
 def prepare(
@@ -206,7 +215,8 @@ def _patched(
     asked: Asked, model: str, quirks: Quirks, seal: Seal, remedies: Sequence[Remedy]
 ) -> tuple[bytes, tuple[Loss, ...]]:
     """The client's own bytes with another model; envelopes of ours taken out, and a channel's own fields added."""
-    passed = asked.codec.pass_on({**quirks.body, **asked.payload}, model, quirks, seal)
+    own = {} if asked.operation is Operation.EMBED else quirks.body
+    passed = asked.codec.pass_on({**own, **asked.payload}, model, quirks, seal)
     payload, lost = _mended(passed.payload, remedies)
     changes = {name: value for name, value in payload.items() if asked.given.get(name, _ABSENT) is not value}
     body = patch_raw(asked.body, changes)

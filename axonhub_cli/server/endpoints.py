@@ -28,7 +28,7 @@ from axonhub_cli.server.reloader import Live
 from axonhub_cli.server.websocket import Socket
 
 _RESPONSES, _CHAT, _MESSAGES, _GEMINI = "openai_responses", "openai_chat", "anthropic_messages", "gemini"
-_ROOTS = ("responses", "chat", "models", "messages")
+_ROOTS = ("responses", "chat", "models", "messages", "embeddings")
 _DOUBLED = re.compile(r"(?:/v1(?:beta|alpha)?)+(?=/v1(?:beta|alpha)?(?:/|\Z))")
 _GEMINI_METHODS = {
     "generateContent": (Operation.GENERATE, False),
@@ -106,7 +106,7 @@ def protocol_of(method: str, path: str, headers: Mapping[str, str]) -> str:
     """Whose words a plain path wants to be answered in, whether or not there is such a route."""
     if path.startswith("/v1beta/") or (method == "POST" and path.startswith("/v1/models/")):
         return _GEMINI
-    if path.startswith("/v1/chat/"):
+    if path.startswith(("/v1/chat/", "/v1/embeddings")):
         return _CHAT
     if path.startswith("/v1/messages"):
         return _MESSAGES
@@ -268,6 +268,7 @@ ROUTES = (
     Route("POST", "/v1/responses", Need.KEY, _generate(registry.codec(_RESPONSES))),
     Route("POST", "/v1/responses/compact", Need.KEY, _generate(COMPACT, Operation.COMPACT)),
     Route("POST", "/v1/chat/completions", Need.KEY, _generate(registry.codec(_CHAT))),
+    Route("POST", "/v1/embeddings", Need.KEY, _generate(registry.codec(_CHAT), Operation.EMBED)),
     Route("POST", "/v1/messages", Need.KEY, _generate(registry.codec(_MESSAGES))),
     Route("POST", "/v1/messages/count_tokens", Need.KEY, _generate(registry.codec(_MESSAGES), Operation.COUNT_TOKENS)),
     Route("POST", "/v1beta/models/*", Need.KEY, _gemini),

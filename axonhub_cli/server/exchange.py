@@ -113,6 +113,7 @@ class Exchange:
             health=hub.health,
             now=hub.clock(),
             seed=identity.trace_id or journal.record.id,
+            protocols=live.protocols if self._asked.operation is Operation.EMBED else None,
         )
         if not found.chosen:
             raise Failure(unavailable(found, resolution, self._asked.model))
@@ -205,7 +206,8 @@ class Exchange:
         if not self._asked.stream:
             whole = await attempt.whole(self._hub.transports.send, headers)
             self._journal.attempt_done(RequestStatus.COMPLETED)
-            self._complete(200, whole.watch.usage, whole.watch.model, whole.watch.finish, (whole.body,))
+            bodies = (whole.body,) if whole.body else ()
+            self._complete(200, whole.watch.usage, whole.watch.model, whole.watch.finish, bodies)
             return json_response(200, whole.data, headers)
         await attempt.stream(self._hub.transports.send, headers, self._beginning)
         if attempt.error is not None:
@@ -259,6 +261,7 @@ class Exchange:
             elapsed=self._journal.elapsed,
             committed=committed,
             strikes=hub.health.strikes(channel, key_id, model),
+            extra=self._asked.operation is Operation.EMBED,
             chance=hub.chance(),
         )
         decision = failover.decide(error, state)

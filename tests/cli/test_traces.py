@@ -204,6 +204,14 @@ def test_show_a_trace_as_a_tree(cli, conversation):
     )
 
 
+def test_what_was_to_be_embedded_is_shown(cli, store):
+    body = Body("request", json.dumps({"model": "m", "input": ["first text", "second text"]}).encode())
+    only = record(1, operation="embeddings", client_protocol="openai_chat", trace_id=None)
+    store.traces.save([only], [], [("req_0001", body)])
+    shown = cli("traces", "show", "req_0001").out
+    assert "user: first text" in shown and "user: second text" in shown and "cannot be read" not in shown
+
+
 def test_losses_that_repeat_are_counted_only(cli, store):
     losses = (LossRecord("include", "no word for it"), LossRecord("tools.web_search", "not run"))
     store.traces.save([record(1, losses=losses), record(2, losses=losses), record(3, losses=losses[:1])])

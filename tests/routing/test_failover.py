@@ -107,6 +107,14 @@ def test_rests() -> None:
     assert rest(error(K.SERVER_ERROR, 500), committed=True) == (0, 0, False, True)
 
 
+def test_a_path_that_not_every_server_has_says_nothing_about_one() -> None:
+    for failure in (error(K.NOT_FOUND, 404), error(K.INVALID_REQUEST, 405)):
+        assert decide(failure, AttemptState(other_channels=True)).penalize
+        decision = decide(failure, AttemptState(other_channels=True, extra=True))
+        assert (decision.action, decision.penalize) == (Action.NEXT_CHANNEL, False)
+    assert decide(error(K.SERVER_ERROR, 500), AttemptState(here=2, extra=True)).penalize
+
+
 def test_back_off_is_short_and_jittered() -> None:
     failure = error(K.SERVER_ERROR, 500)
     assert decide(failure, AttemptState(chance=1.0)).delay == 0.5

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
+from axonhub_cli.llm.errors import invalid
 from axonhub_cli.protocols.base import Call, Operation
 
 ROOT = "/v1beta/"
@@ -14,6 +15,8 @@ ROOT = "/v1beta/"
 
 def call(operation: Operation, model: str, key: str, stream: bool) -> Call:
     """See `base.Codec.call`. A summary of the conversation is an ordinary answer here."""
+    if operation is Operation.EMBED:
+        raise invalid("Gemini's embeddings have another shape.", code="unsupported_operation")
     stream = stream and operation is not Operation.COUNT_TOKENS
     if operation is Operation.MODELS:
         return Call(f"{ROOT}models?pageSize=1000", {"accept": "application/json", **_shown(key)})

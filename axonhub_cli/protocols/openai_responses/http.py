@@ -14,6 +14,7 @@ _PATHS = {
     Operation.GENERATE: "/responses",
     Operation.COMPACT: "/responses/compact",
     Operation.MODELS: "/models",
+    Operation.EMBED: "/embeddings",
 }
 # Codex's own, for OpenAI itself (reliability B11, pitfall 171).
 _OWN = frozenset({"session-id", "thread-id", "session_id", "conversation_id", "originator", "openai-beta"})
