@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from msgspec import Struct
@@ -61,6 +62,8 @@ _FAMILIES: tuple[tuple[str, Model], ...] = (
     (r"(devstral|codestral|mistral).*", Model(128_000, (), vision=False)),
     (r"demo", Model(128_000, vision=True)),
 )
+# -20250929, -2025-08-07, -09-2025, -0528, -001, -latest, -preview and their like at the end of a name.
+_RELEASE = re.compile(r"(?:-(?:\d{8}|\d{4}-\d{2}-\d{2}|\d{2}-\d{4}|\d{2}-\d{2}|\d{3,4}|latest|preview|exp|stable))+\Z")
 _PATTERNS = tuple((re.compile(pattern), model) for pattern, model in _FAMILIES)
 # Whatever is behind an unknown name: a small window costs an early compaction, a large one the session.
 _UNKNOWN = Model(64_000, ())
@@ -102,6 +105,17 @@ def describe(model: str) -> Model:
     """What is known of `model`; careful assumptions where nothing is. Prefixes of routers (`openai/…`) are ignored."""
     name = model.rsplit("/", 1)[-1].split(":", 1)[0].lower()
     return next((known for pattern, known in _PATTERNS if pattern.fullmatch(name)), _UNKNOWN)
+
+
+@lru_cache(maxsize=1024)
+def another_model(asked: str, served: str | None) -> bool:
+    """Whether an upstream that was asked for one model says it used another (pitfall 143). A date, a release or a
+    router's prefix makes no other model; what is not told is not another."""
+    return served is not None and served != asked and _plain(served) != _plain(asked)
+
+
+def _plain(model: str) -> str:
+    return _RELEASE.sub("", model.rsplit("/", 1)[-1].split(":", 1)[0].split("@", 1)[0].lower())
 
 
 def visible_models(snapshot: Snapshot, key: ApiKey | None) -> tuple[str, ...]:

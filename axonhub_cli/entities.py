@@ -181,6 +181,7 @@ class RequestRecord(Struct, frozen=True):
     cost_usd: float | None = None
     finish_reason: str | None = None
     losses: tuple[LossRecord, ...] = ()
+    cache_written_1h_tokens: int | None = None  # of the written ones, those kept for an hour
 
 
 class Body(Struct, frozen=True):

@@ -86,10 +86,12 @@ def _table_cost(model: str, provider: str | None, usage: Usage) -> float | None:
     from genai_prices import Usage as Counts
 
     cached = min(usage.cached or 0, usage.input)
+    written = min(usage.cache_written or 0, usage.input - cached)
     counts = Counts(
         input_tokens=usage.input,
         cache_read_tokens=cached or None,
-        cache_write_tokens=min(usage.cache_written or 0, usage.input - cached) or None,
+        cache_write_tokens=written or None,
+        cache_write_1h_tokens=min(usage.cache_written_1h or 0, written) or None,
         output_tokens=usage.output,
     )
     try:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from axonhub_cli import catalog
+from axonhub_cli.catalog import another_model
 from axonhub_cli.entities import ApiKey, Channel, Profile, Rule, Snapshot, Unmapped
 
 
@@ -124,3 +125,25 @@ def test_the_openai_list() -> None:
         "object": "list",
         "data": [{"id": "a", "object": "model", "created": 7, "owned_by": "axonhub"}],
     }
+
+
+@pytest.mark.parametrize(
+    ("asked", "served", "other"),
+    [
+        ("gpt-5", "gpt-5-2025-08-07", False),
+        ("claude-sonnet-4-5", "claude-sonnet-4-5-20250929", False),
+        ("claude-3-5-sonnet-latest", "claude-3-5-sonnet-20241022", False),
+        ("openai/gpt-5", "gpt-5", False),
+        ("qwen3:32b", "Qwen3", False),
+        ("gemini-2.5-flash-preview-09-2025", "gemini-2.5-flash", False),
+        ("deepseek-chat", "DeepSeek-Chat", False),
+        ("gpt-5", None, False),
+        ("gpt-5", "gpt-5-mini", True),
+        ("gpt-5", "gpt-5.1", True),
+        ("gpt-5-2025-08-07", "gpt-5-mini-2025-08-07", True),
+        ("claude-opus-4-5", "claude-haiku-4-5", True),
+        ("glm-4.6", "glm-4.5", True),
+    ],
+)
+def test_another_model_answers(asked: str, served: str | None, other: bool) -> None:  # pitfall 143
+    assert another_model(asked, served) is other

@@ -3,6 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import msgspec
 import pytest
 
 from axonhub_cli.llm.response import Usage
@@ -50,6 +51,15 @@ def test_models_of_many_makers_have_a_price(model: str, kind: str) -> None:
 )
 def test_unknown_is_none_and_never_zero(model: str, kind: str, usage: Usage | None) -> None:
     assert cost_usd(model, kind, usage) is None
+
+
+def test_what_is_kept_for_an_hour_costs_more() -> None:  # pitfall 178
+    written = Usage(input=1_000_000, output=0, cache_written=1_000_000)
+    assert cost_usd("claude-sonnet-4-5", "anthropic", written) == pytest.approx(3.75 * 2)  # of the long context
+    for hour, cost in ((400_000, 0.6 * 1.0 + 0.4 * 1.6), (9_000_000, 1.6)):
+        counted = msgspec.structs.replace(written, cache_written_1h=hour)
+        assert cost_usd("claude-3-5-haiku-20241022", "anthropic", counted) == pytest.approx(cost)
+        assert cost_usd("gpt-5", "openai", counted) == cost_usd("gpt-5", "openai", written)
 
 
 def test_a_channels_own_price_wins() -> None:

@@ -16,7 +16,7 @@ _PLAIN = (
     *("key", "profile", "rule", "client", "client_protocol", "operation", "client_model", "upstream_model"),
     *("served_model", "channel", "upstream_protocol", "stream", "http_status", "error", "error_kind", "attempts"),
     *("ttft_ms", "duration_ms", "input_tokens", "cached_tokens", "cache_written_tokens", "output_tokens"),
-    *("reasoning_tokens", "usage_estimated", "cost_usd", "finish_reason"),
+    *("cache_written_1h_tokens", "reasoning_tokens", "usage_estimated", "cost_usd", "finish_reason"),
 )
 _ATTEMPT_PLAIN = (
     *("id", "number", "channel", "upstream_protocol", "upstream_model", "reason", "url_path", "http_status", "error"),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from msgspec import Struct
 
+from axonhub_cli.catalog import another_model
 from axonhub_cli.cli.conversation import Entry, Once, Said
 from axonhub_cli.cli.output import Node
 from axonhub_cli.cli.text import count, local_time, money, span
@@ -47,7 +48,8 @@ def request_tree(shown: Shown, *, now_ms: int, thread: str = "", before: Request
     """One request with its attempts, its losses (unless as in the request `before`) and what was said."""
     record = shown.record
     children = [
-        *_attempts(shown.attempts),
+        *_attempts(shown.attempts, record.losses),
+        *_another(record),
         *_losses(record.losses, before.losses if before else ()),
         *(Node(problem, "yellow") for problem in shown.said.problems),
         *_talk(shown.said),
@@ -87,7 +89,15 @@ def _thread(record: RequestRecord, threads: list[str | None]) -> str:
     return f"thread {record.thread_id}" if len(threads) > 1 and record.thread_id else ""
 
 
-def _attempts(attempts: Iterable[AttemptRecord]) -> Iterable[Node]:
+def _another(record: RequestRecord) -> Iterable[Node]:
+    """Pitfall 143."""
+    if another_model(record.upstream_model or "", record.served_model):
+        words = f"another model answered: {record.served_model}, where {record.upstream_model} was asked for"
+        yield Node(words, "yellow")
+
+
+def _attempts(attempts: Iterable[AttemptRecord], told: Sequence[LossRecord]) -> Iterable[Node]:
+    """`told`: the losses of the request, which are not said twice."""
     for attempt in attempts:
         status = str(attempt.status) if attempt.http_status is None else f"{attempt.status} {attempt.http_status}"
         head = f"attempt {attempt.number}: {attempt.channel} {attempt.upstream_model} ({attempt.upstream_protocol})"
@@ -97,6 +107,8 @@ def _attempts(attempts: Iterable[AttemptRecord]) -> Iterable[Node]:
             children.append(Node(f"{attempt.error_kind or 'error'}: {attempt.error}", "red"))
         if attempt.upstream_request_id:
             children.append(Node(f"upstream's request id: {attempt.upstream_request_id}", "dim"))
+        if list(attempt.losses) != list(told):
+            children += _losses(attempt.losses, ())
         yield Node(f"{head}  {tail}", STYLES[str(attempt.status)], tuple(children))
 
 

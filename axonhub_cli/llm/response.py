@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Any
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from axonhub_cli.llm.content import Part
 
@@ -41,6 +41,7 @@ class Usage(Struct, frozen=True):
     reasoning: int | None = None
     estimated: bool = False
     raw: Any = None
+    cache_written_1h: int | UnsetType = UNSET  # of `cache_written`, what lasts an hour and costs more (pitfall 178)
 
 
 class Response(Struct, frozen=True):

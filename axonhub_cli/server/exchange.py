@@ -302,7 +302,7 @@ class Exchange:
     def _complete(
         self, http_status: int, usage: Usage | None, model: str | None, finish: str | None, bodies: Sequence[Body]
     ) -> None:
-        self._journal.note(served_model=model, finish_reason=finish, losses=self._journal.attempts[-1].losses)
+        self._journal.note(served_model=model, finish_reason=finish)
         self._journal.finish(RequestStatus.COMPLETED, http_status=http_status, usage=usage, bodies=self._kept(bodies))
 
     def _kept(self, answers: Sequence[Body]) -> Sequence[Body]:

@@ -136,6 +136,8 @@ class Journal:
             "duration_ms": _ms(self.elapsed),
             "ttft_ms": None if self._first is None else _ms(self._first - self._started),
         }
+        if self.attempts:
+            fields["losses"] = self.attempts[-1].losses
         if error is not None:
             fields |= {"error": error.message[:_MAX_ERROR], "error_kind": error.kind.value}
         if usage is not None:
@@ -153,6 +155,7 @@ class Journal:
             "input_tokens": usage.input,
             "cached_tokens": usage.cached,
             "cache_written_tokens": usage.cache_written,
+            "cache_written_1h_tokens": usage.cache_written_1h or None,
             "output_tokens": usage.output,
             "reasoning_tokens": usage.reasoning,
             "usage_estimated": usage.estimated,

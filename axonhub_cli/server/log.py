@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 import msgspec
 
+from axonhub_cli.catalog import another_model
 from axonhub_cli.entities import AttemptRecord, RequestRecord, RequestStatus
 from axonhub_cli.routing.refusals import REMEMBERED_S
 
@@ -75,6 +76,8 @@ def request_line(record: RequestRecord, last: AttemptRecord | None) -> str:
     words = ["POST", record.path, record.client_model or "-"]
     if last is not None:
         words += ["→", last.channel, "POST", last.url_path or "-", last.upstream_model]
+    if another := served_instead(record):
+        words.append(f"(answered by {another})")
     words.append(str(record.http_status) if record.http_status is not None else "-")
     if record.status is not RequestStatus.COMPLETED:
         words.append(record.status.value)
@@ -92,6 +95,11 @@ def request_line(record: RequestRecord, last: AttemptRecord | None) -> str:
     if record.error:
         words.append(f"error: {record.error}")
     return visible(" ".join(words))
+
+
+def served_instead(record: RequestRecord) -> str | None:
+    """The model that answered where that is another than the one the upstream was asked for (pitfall 143)."""
+    return record.served_model if another_model(record.upstream_model or "", record.served_model) else None
 
 
 class _Exchange:
@@ -136,6 +144,7 @@ def _fields(record: RequestRecord, last: AttemptRecord | None) -> Mapping[str, A
         "channel": last.channel if last else None,
         "upstream_path": last.url_path if last else None,
         "upstream_model": last.upstream_model if last else None,
+        "served_instead": served_instead(record),
         "http_status": record.http_status,
         "status": record.status.value,
         "attempts": record.attempts,

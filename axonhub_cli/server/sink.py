@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from msgspec import UNSET
 from msgspec.structs import replace
 
 from axonhub_cli.entities import AttemptRecord, Binding, Body, RequestRecord, RequestStatus, Snapshot
@@ -50,6 +51,7 @@ def _priced(record: RequestRecord, snapshot: Snapshot) -> RequestRecord:
         record.cache_written_tokens,
         record.output_tokens,
         record.reasoning_tokens,
+        cache_written_1h=record.cache_written_1h_tokens or UNSET,
     )
     cost = cost_usd(model, channel.type, usage, channel.options)
     if cost is None and record.upstream_model and record.upstream_model != model:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+import zlib
 from collections.abc import Mapping
 from functools import partial
 from types import SimpleNamespace
@@ -25,6 +26,9 @@ _BUFFER = 64 * 1024
 _PER_HOST = 256
 _POOLED_S = 30.0
 _DNS_S = 30
+_PLAIN = frozenset({"", "identity"})
+_INFLATED = frozenset({"gzip", "x-gzip", "deflate"})
+_ANY_FRAME = 32 + zlib.MAX_WBITS  # gzip's or zlib's, as the first bytes say
 _FAILURES = (aiohttp.ClientError, OSError, ssl.SSLError, ValueError)
 
 
@@ -95,7 +99,8 @@ class Upstream:
                 )
         except (*_FAILURES, TimeoutError) as error:
             raise Failure(faults.before_answer(error, context.reused)) from None
-        return HTTPReply(response)
+        encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+        return HTTPReply(response) if encoding in _PLAIN else InflatedReply(response, encoding)
 
     async def close(self) -> None:
         """Closes every connection."""
@@ -139,6 +144,34 @@ class HTTPReply:
             self._response.release()
         else:
             self._response.close()
+
+
+class InflatedReply(HTTPReply):
+    """The same for an upstream that compresses although it was asked not to (pitfalls 148, 157)."""
+
+    def __init__(self, response: aiohttp.ClientResponse, encoding: str) -> None:
+        super().__init__(response)
+        self._encoding = encoding
+        self._inflater = zlib.decompressobj(_ANY_FRAME)
+        self._rest = b""
+
+    async def read(self) -> bytes:
+        """See Reply. At most so much at a time, whatever a bomb would become."""
+        if self._encoding not in _INFLATED:
+            raise Failure(faults.not_an_api(f"The upstream's answer is compressed ({self._encoding[:20]})."))
+        while True:
+            try:
+                piece = self._inflater.decompress(self._rest, _BUFFER)
+            except zlib.error:
+                raise Failure(faults.not_an_api("The upstream's compressed answer is damaged.")) from None
+            self._rest = self._inflater.unconsumed_tail
+            if piece:
+                return piece
+            if not (data := await super().read()):
+                if not self._inflater.eof:
+                    raise Failure(faults.cut())
+                return b""
+            self._rest += data
 
 
 class _Connection(ResponseHandler):

@@ -113,9 +113,15 @@ _USAGE = (
     """,
 )
 
+_LIFETIMES = (
+    # Of the written tokens, those that are kept for an hour: they cost more (pitfall 178).
+    "ALTER TABLE requests ADD COLUMN cache_written_1h_tokens BIGINT",
+)
+
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("0001_channels_profiles_keys", _NAMED),
     ("0002_traces", _TRACES),
     ("0003_bodies", _BODIES),
     ("0004_usage", _USAGE),
+    ("0005_cache_lifetimes", _LIFETIMES),
 )

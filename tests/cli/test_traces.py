@@ -9,6 +9,8 @@ from axonhub_cli.llm.content import ReasoningPart, TextPart, ToolCallPart
 from axonhub_cli.llm.response import Response
 from axonhub_cli.paths import Home
 from axonhub_cli.store.database import open_store
+from tests.cli.conftest import AXONHUB
+from tests.cli.test_output import in_terminal
 
 NOW = 1_600_000_000_000
 CONTRACT = {
@@ -202,6 +204,32 @@ def test_show_a_trace_as_a_tree(cli, conversation):
         "    ├── tool result: README\\e[31m.md\n"
         "    └── assistant: There is README.md.\n"
     )
+
+
+def test_every_calls_losses_and_another_model_at_80_columns(cli, store):  # pitfall 143
+    told = (LossRecord("tools.web_search", "Chat Completions has no tool of this kind that the vendor runs by itself"),)
+    first = (LossRecord("input.reasoning", "the upstream could not read its state"),)
+    calls = [
+        AttemptRecord(*(f"att_{n}", "req_0001", n, name, "openai_chat", "v4", "priority 0", NOW), losses=losses)
+        for n, name, losses in ((1, "kimi", first), (2, "deepseek", told))
+    ]
+    store.traces.save([record(1, upstream_model="v4", served_model="v4-mini", attempts=2, losses=told)], calls)
+    shown = in_terminal([AXONHUB, "traces", "show", "req_0001"])
+    assert 60 < max(map(len, shown.splitlines())) <= 80
+    plain = " ".join(shown.replace("│", " ").split())
+    assert "another model answered: v4-mini, where v4 was asked for" in plain
+    assert plain.count("tools.web_search: Chat Completions has no tool of this kind that the vendor runs") == 1
+    assert plain.index("attempt 1") < plain.index("input.reasoning: the upstream could") < plain.index("attempt 2")
+    rows = cli("traces", "show", "req_0001", "--json").json["attempt_details"]
+    assert [row["losses"][0]["field"] for row in rows] == ["input.reasoning", "tools.web_search"]
+
+
+@pytest.mark.parametrize("operation", ["count_tokens", "compact", "embeddings"])
+def test_losses_of_every_kind_of_request_are_shown(cli, store, operation):
+    losses = (LossRecord("messages.thinking.signature", "made for another channel"),)
+    store.traces.save([record(1, operation=operation, losses=losses)])
+    shown = cli("traces", "show", "req_0001").out
+    assert operation in shown and "messages.thinking.signature: made for another channel" in shown
 
 
 def test_what_was_to_be_embedded_is_shown(cli, store):

@@ -72,3 +72,50 @@ async def test_what_is_not_paused_is_not_resumed(monkeypatch):
         assert received == b"abc" * 100
         assert not resumed
         await upstream.close()
+
+
+async def test_a_stream_may_take_hours(monkeypatch):  # pitfall 153
+    """The library ends a call after five minutes unless it is told not to; our own watchdog looks for silence only."""
+    loop = asyncio.get_running_loop()
+    clock, ahead = loop.time, [0.0]
+    monkeypatch.setattr(loop, "time", lambda: clock() + ahead[0])
+    go_on = asyncio.Event()
+
+    async def slow(wire):
+        await wire.head()
+        await wire.chunk(b"begin")
+        await go_on.wait()
+        await wire.chunk(b"end")
+        await wire.end()
+
+    async with upstreams.Upstream(slow) as up:
+        upstream = Upstream(Limits())
+        reply = await upstream.send(Outgoing(channel("a", up.url), up.url, {}, b"{}", stream=True))
+        received = await reply.read()
+        ahead[0] += 3 * 3600
+        await asyncio.sleep(0.01)  # whatever is due falls due
+        go_on.set()
+        while data := await reply.read():
+            received += data
+        assert received == b"beginend"
+        await upstream.close()
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["the channel's own", "none"])
+async def test_a_proxy_of_the_environment_catches_nothing(monkeypatch, own):  # pitfall 174
+    async with (
+        upstreams.Upstream(upstreams.answers(200, {})) as up,
+        upstreams.Upstream(upstreams.answers(200, {})) as p,
+    ):
+        for name in ("http_proxy", "https_proxy", "all_proxy"):
+            monkeypatch.setenv(name, p.url)
+            monkeypatch.setenv(name.upper(), p.url)
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.delenv(name, raising=False)
+        upstream = Upstream(Limits())
+        row = channel("a", up.url, proxy=p.url if own else None)
+        reply = await upstream.send(Outgoing(row, up.url, {}, b"{}", stream=False))
+        assert reply.status == 200
+        reply.close()
+        await upstream.close()
+    assert (len(up.calls), len(p.calls)) == ((0, 1) if own else (1, 0))

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec import UNSET
+
 from axonhub_cli.llm.response import Usage
 from axonhub_cli.protocols.base import JSON
 
@@ -29,8 +31,9 @@ def decode_usage(raw: object) -> Usage | None:
         return None
     fresh, output = _count(raw.get("input_tokens")), _count(raw.get("output_tokens"))
     cached, written = _count(raw.get(_READ)), _count(raw.get(_WRITTEN))
-    if written is None and isinstance(raw.get("cache_creation"), Mapping):
-        parts = [_count(raw["cache_creation"].get(ttl)) for ttl in _TTLS]
+    lifetimes = raw.get("cache_creation")
+    parts = [_count(lifetimes.get(ttl)) for ttl in _TTLS] if isinstance(lifetimes, Mapping) else [None, None]
+    if written is None:
         written = sum(part or 0 for part in parts) if any(part is not None for part in parts) else None
     if not any((fresh, output, cached, written)):
         return None
@@ -39,7 +42,8 @@ def decode_usage(raw: object) -> Usage | None:
     if reasoning is not None and output is not None:
         reasoning = min(reasoning, output)
     total = None if fresh is None else fresh + (cached or 0) + (written or 0)
-    return Usage(total, cached, written, output, reasoning, raw=dict(raw))
+    hour = min(parts[1], written or 0) if parts[1] else UNSET
+    return Usage(total, cached, written, output, reasoning, raw=dict(raw), cache_written_1h=hour)
 
 
 def merge_usage(start: Mapping[str, Any] | None, more: object) -> JSON:

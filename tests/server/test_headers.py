@@ -1,0 +1,117 @@
+"""What upstreams and clients put into headers, and what becomes of it."""
+
+import gzip
+import json
+import zlib
+
+import pytest
+
+from axonhub_cli.server.limits import MIB
+from tests.server.hub import channel, hub, kinds
+from tests.server.upstreams import Upstream, answers, chat_answer, chat_stream, responses_events, streams
+
+# What tells a client things that are not so here (pitfalls 55, 165, 170, 171).
+MISLEADING = (
+    "OpenAI-Model: gpt-5.5-mini",
+    "x-models-etag: W/1",
+    "ETag: W/2",
+    "x-codex-turn-state: abc",
+    "x-openai-model: gpt-5.5-mini",
+    "openai-organization: org",
+    "openai-processing-ms: 5",
+    "Set-Cookie: a=b",
+    "Server: upstream",
+    "Alt-Svc: h3",
+    "Content-Encoding: identity",
+)
+OURS = {"Content-Type", "Transfer-Encoding", "Content-Length", "Date", "Server", "Cache-Control"}
+OURS |= {"X-Content-Type-Options", "X-Accel-Buffering", "x-axonhub-request-id", "x-upstream-request-id"}
+
+
+@pytest.mark.parametrize("kind", ["openai", "openai-compatible"])
+@pytest.mark.parametrize("stream", [True, False])
+async def test_no_mark_of_an_upstreams_reaches_the_client(tmp_path, kind, stream):  # pitfalls 55, 165
+    """Codex takes another model's name for a downgrade, and another mark for a new list of models."""
+    whole = json.loads(responses_events()[-1].split(b"data: ")[1])["response"] if kind == "openai" else chat_answer()
+    pieces = responses_events() if kind == "openai" else chat_stream()
+    headers = (*MISLEADING, "x-request-id: up-1", "x-ratelimit-remaining-tokens: 5")
+
+    async def script(wire):
+        if not stream:
+            await wire.answer(200, whole, extra=headers)
+            return
+        await wire.head(extra=headers)
+        for piece in pieces:
+            await wire.chunk(piece)
+        await wire.end()
+
+    async with Upstream(script) as up, hub(tmp_path, [channel("a", up.url, type=kind)]) as h:
+        status, told, _ = await h.ask(payload={"model": "m", "input": "hi", "stream": stream})
+    allowed = OURS | ({"x-ratelimit-remaining-tokens"} if kind == "openai" else {"x-reasoning-included"})
+    assert status == 200 and told["Server"] == "axonhub" and told["x-upstream-request-id"] == "up-1"
+    assert set(told) <= allowed
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress], ids=["gzip", "deflate"])
+async def test_a_compressed_error_is_read_and_told_plainly(tmp_path, pack):  # pitfall 148
+    encoding = "gzip" if pack is gzip.compress else "deflate"
+    body = pack(json.dumps({"error": {"message": "no such tool", "code": "bad_tool"}}).encode())
+    script = answers(400, body, extra=(f"Content-Encoding: {encoding}",))
+    async with Upstream(script) as up, hub(tmp_path, [channel("a", up.url)]) as h:
+        status, headers, text = await h.ask()
+    assert (status, json.loads(text)["error"]["message"]) == (400, "no such tool")
+    assert "Content-Encoding" not in headers and int(headers["Content-Length"]) == len(text.encode())
+    assert headers.getall("Content-Type") == ["application/json"]
+
+
+@pytest.mark.parametrize("kind", ["openai", "openai-compatible"])
+async def test_a_compressed_stream_comes_as_it_was_meant(tmp_path, kind):  # pitfall 157
+    """Upstreams are asked for plain bytes, and some compress all the same."""
+    pieces = responses_events() if kind == "openai" else chat_stream()
+    packer = zlib.compressobj(wbits=31)
+
+    async def script(wire):
+        await wire.head(extra=("Content-Encoding: gzip",))
+        for piece in pieces:
+            await wire.chunk(packer.compress(piece) + packer.flush(zlib.Z_SYNC_FLUSH))
+        await wire.chunk(packer.flush())
+        await wire.end()
+
+    async with Upstream(script) as up, hub(tmp_path, [channel("a", up.url, type=kind)]) as h:
+        status, headers, text = await h.ask()
+        record = await h.finished()
+    assert up.calls[0].headers["accept-encoding"] == "identity"
+    assert (status, kinds(text)[-1], record.output_tokens) == (200, "response.completed", 3)
+    assert "Content-Encoding" not in headers
+    assert kind != "openai" or text.encode() == b"".join(pieces)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "words"),
+    [
+        ("br", b"\x8b\x02\x80{}\x03", "compressed (br)"),
+        ("gzip", b'{"not":"gzip"}', "damaged"),
+        ("gzip", gzip.compress(json.dumps(chat_answer()).encode())[:-20], "broke before its answer ended"),
+        ("gzip", gzip.compress(b" " * (80 * MIB)), "too large"),
+    ],
+    ids=["unknown", "no gzip", "cut", "bomb"],
+)
+async def test_what_cannot_be_inflated_is_the_upstreams_fault(tmp_path, encoding, body, words):
+    script = answers(200, body, extra=(f"Content-Encoding: {encoding}",))
+    async with (
+        Upstream(script) as bad,
+        Upstream(answers(200, chat_answer())) as good,
+        hub(tmp_path, [channel("bad", bad.url), channel("good", good.url)]) as h,
+    ):
+        status, _, _ = await h.ask(payload={"model": "m", "input": "hi"})
+        await h.finished()
+        first = h.records.attempts_of_last()[0]
+    assert status == 200 and words in first.error
+
+
+async def test_turn_metadata_of_20_kb_is_let_in(tmp_path):  # pitfall 158
+    metadata = json.dumps({"session_id": "s-1", "request_kind": "turn", "notes": "x" * 20_000})
+    async with Upstream(streams()) as up, hub(tmp_path, [channel("a", up.url)]) as h:
+        status, _, _ = await h.ask(headers={"x-codex-turn-metadata": metadata})
+        record = await h.finished()
+    assert (status, record.trace_id) == (200, "s-1")
