@@ -100,6 +100,7 @@ class Watch(Struct):
     usage: Usage | None = None
     model: str | None = None  # the model the upstream says it used
     finish: str | None = None
+    empty: bool = False  # the terminal event came, and nothing was said before it
 
 
 class StreamWatcher(Protocol):

@@ -166,6 +166,7 @@ class Translation:
             watch.model = event.model or watch.model
         elif type(event) is ResponseEnd:
             self._end = event
+            watch.empty = not watch.output
             self._over = watch.output = watch.ended = True
             watch.usage = event.usage
             watch.finish = event.finish_reason.raw or event.finish_reason.kind.value

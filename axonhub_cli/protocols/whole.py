@@ -65,7 +65,7 @@ def whole(
         if raw and not streamed and (unfinished := _unfinished(client, data)):
             return unfinished
         raise
-    watch = Watch(output=True, ended=True, usage=response.usage, model=response.model or None)
+    watch = Watch(True, True, usage=response.usage, model=response.model or None, empty=not response.parts)
     watch.finish = response.finish_reason.raw or response.finish_reason.kind.value
     if raw and not streamed:
         return Whole(data, watch, Body("stream", data))

@@ -42,7 +42,8 @@ class Fault(StrEnum):
     RESET = "connection_reset"  # a fresh connection closed before the answer was whole
     SLOW = "upstream_timeout"  # no headers, no first byte, or silence for too long
     REDIRECT = "redirected"  # 3xx: the base URL is wrong
-    NOT_AN_API = "not_an_api"  # HTML, a wrong media type, an empty answer, broken JSON
+    NOT_AN_API = "not_an_api"  # HTML, a wrong media type, no answer at all, broken JSON
+    EMPTY = "empty_answer"  # well-formed, with nothing in it
 
 
 class Action(StrEnum):
@@ -105,6 +106,7 @@ _BY_FAULT = {
     Fault.SLOW: _FAULTY,
     Fault.REDIRECT: _FAULTY,
     Fault.NOT_AN_API: _FAULTY,
+    Fault.EMPTY: _Class(retries=1, backoff=False),  # chance of the model's, not a fault of the channel's
 }
 _BY_STATUS = {
     405: _FAULTY,
@@ -192,6 +194,7 @@ _CLIENT_BY_FAULT: dict[str, tuple[ErrorKind, int, str]] = {
     Fault.SLOW: (ErrorKind.TIMEOUT, 504, Fault.SLOW),
     Fault.REDIRECT: (ErrorKind.BAD_GATEWAY, 502, Fault.REDIRECT),
     Fault.NOT_AN_API: (ErrorKind.BAD_GATEWAY, 502, Fault.NOT_AN_API),
+    Fault.EMPTY: (ErrorKind.BAD_GATEWAY, 502, Fault.EMPTY),
 }
 
 

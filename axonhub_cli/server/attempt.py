@@ -111,9 +111,11 @@ class Attempt:
         """The answer in one piece. Raises Failure."""
         data = await self._fetch(send, headers)
         try:
-            return self._prepared.whole(self._asked, data)
+            answer = self._prepared.whole(self._asked, data)
         except Failure as failure:
             raise Failure(self._prepared.scrubbed(failure.error)) from None
+        self._refuse_empty(answer.watch)
+        return answer
 
     async def count(self, send: Send, headers: dict[str, str]) -> bytes:
         """An upstream's answer to COUNT_TOKENS. Raises Failure, also for what is no count."""
@@ -141,6 +143,10 @@ class Attempt:
         data = await self._read(reply, self._limits.reply, self._limits.idle_upstream_s)
         self._watchdog.relax()
         return data
+
+    def _refuse_empty(self, watch: Watch) -> None:
+        if self._prepared.quirks.retry_empty and not self.committed and (watch.empty or not watch.output):
+            raise Failure(faults.empty())
 
     def _shown(self, headers: Mapping[str, str]) -> dict[str, str]:
         """What a client may learn of the upstream's own headers; little where its answer was translated."""
@@ -186,6 +192,8 @@ class Attempt:
             out = relay.feed(data) if data else relay.close()
             if watch.error is not None and not gate.committed:
                 raise Failure(self._prepared.scrubbed(watch.error))
+            if watch.ended:
+                self._refuse_empty(watch)
             first = not gate.committed
             ready = gate.add(out, watch.output or watch.ended)
             if ready and first:

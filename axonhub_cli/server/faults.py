@@ -50,6 +50,11 @@ def not_an_api(words: str, status: int = 502) -> APIError:
     return APIError(ErrorKind.BAD_GATEWAY, words, status, code=Fault.NOT_AN_API, upstream=True)
 
 
+def empty() -> APIError:
+    """An answer with nothing in it, where the channel's options want none of those (pitfall 150)."""
+    return APIError(ErrorKind.BAD_GATEWAY, "The model's answer was empty.", 502, code=Fault.EMPTY, upstream=True)
+
+
 def redirected(status: int) -> APIError:
     """Never followed: the key and the prompt would go where nobody sent them (reliability S7)."""
     words = f"The upstream answered with a redirect ({status}); the channel's base URL is probably wrong."

@@ -14,6 +14,8 @@ class Quirks(Struct, frozen=True):
     Every field may be set for one channel with `--option NAME=VALUE`.
     """
 
+    retry_empty: bool = False  # an answer with nothing in it counts as a failure, not as an answer (pitfall 150)
+
     # Chat Completions and Responses
     system_role: str = "developer"  # what a developer message becomes: developer or system
     merge_system: bool = False  # all system text in one leading message (pitfall 2)

@@ -85,6 +85,7 @@ class StreamWatcher:
                     self._stop(word)
             case "message_stop":
                 watch.ended = True
+                watch.empty = not watch.output
                 watch.output = watch.output or watch.error is None
             case "error" if watch.finish is None:
                 watch.error = watch.error or error_inside(data)

@@ -105,6 +105,7 @@ class StreamWatcher:
         if event.type not in _FINISHED and event.type != "response.incomplete":
             return
         watch.ended = True
+        watch.empty = not watch.output
         watch.output = watch.output or event.type != "response.failed"
         watch.finish = _FINISHED.get(event.type)
         if response is not None:
