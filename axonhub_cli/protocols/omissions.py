@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from axonhub_cli.protocols.anthropic_messages.thinking import UNSIGNED, budgeted, switched_off, unsigned_loop
 from axonhub_cli.protocols.base import JSON, Loss
 from axonhub_cli.protocols.gemini.signatures import FIELD, SENTINEL
 
@@ -90,11 +91,9 @@ def _messages(payload: JSON, messages: list[Any]) -> tuple[JSON, tuple[Loss, ...
     if any(new is not old for new, old in zip(kept, messages, strict=True)):
         payload = {**payload, "messages": [message for message in kept if message.get("content") != []]}
         losses.append(Loss("messages.reasoning", _UNREADABLE))
-    thinking = payload.get("thinking")
-    if isinstance(thinking, dict) and "budget_tokens" in thinking and _answers_calls(messages):
-        # The turn whose calls are being answered would have to begin with its thinking (pitfall 66).
-        payload = _unthinking(payload)
-        losses.append(Loss("thinking", "the calls being answered lack their signed thinking; off for this answer"))
+    if budgeted(payload) and unsigned_loop(payload["messages"]):
+        payload = switched_off(payload)
+        losses.append(Loss("thinking", UNSIGNED))
     return payload, tuple(losses)
 
 
@@ -116,21 +115,6 @@ def _call(call: Any) -> Any:
     if not isinstance(call, dict) or "extra_content" not in call:
         return call
     return {**call, "extra_content": {"google": {"thought_signature": SENTINEL}}}
-
-
-def _answers_calls(messages: list[Any]) -> bool:
-    content = messages[-1].get("content") if messages and isinstance(messages[-1], dict) else None
-    return isinstance(content, list) and any(_kind(block) == "tool_result" for block in content)
-
-
-def _unthinking(payload: JSON) -> JSON:
-    """With thinking off, and without the edits of the context that want it on."""
-    payload = {**payload, "thinking": {"type": "disabled"}}
-    context = payload.get("context_management")
-    if isinstance(context, dict) and isinstance(context.get("edits"), list):
-        edits = [edit for edit in context["edits"] if not _kind(edit).startswith("clear_thinking")]
-        payload["context_management"] = {**context, "edits": edits}
-    return payload
 
 
 def _contents(payload: JSON, contents: list[Any]) -> tuple[JSON, tuple[Loss, ...]]:

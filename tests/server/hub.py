@@ -64,6 +64,7 @@ class Hub:
         self.running, self.key, self.store, self.records = running, key, store, records
         self.url = running.url
         self.session = None
+        self.restart = None  # ends the server and starts it anew in the same home
         self.closers = []  # of the clients a test has made
 
     @property
@@ -131,6 +132,14 @@ async def hub(tmp_path, channels=(), *, limits=CALM, profile=None, demo=False, c
     running = await start(serve, opener=opener)
     running.hub.chance = lambda: 0.0  # no jitter: repeats come at once
     served = Hub(running, plain, store, records)
+
+    async def restart():
+        await served.running.stop(0)
+        served.running = await start(serve, opener=opener)
+        served.running.hub.chance = running.hub.chance
+        served.url = served.running.url
+
+    served.restart = restart
     try:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session:
             served.session = session
@@ -138,7 +147,7 @@ async def hub(tmp_path, channels=(), *, limits=CALM, profile=None, demo=False, c
             for close in served.closers:
                 await close()
     finally:
-        await running.stop(0)
+        await served.running.stop(0)
         store.close()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from axonhub_cli.protocols.anthropic_messages.losses import Losses
 from axonhub_cli.protocols.anthropic_messages.request import allowed
+from axonhub_cli.protocols.anthropic_messages.thinking import UNSIGNED, budgeted, switched_off, unsigned_loop
 from axonhub_cli.protocols.base import JSON, Encoded
 from axonhub_cli.protocols.opaque import strip_thinking
 from axonhub_cli.protocols.retarget import retarget
@@ -12,9 +13,12 @@ from axonhub_cli.vendors import Quirks
 
 def pass_on(payload: JSON, model: str, quirks: Quirks) -> Encoded:
     """See `base.Codec.pass_on`. Fields that a vendor is known to refuse stay behind with the beta flags they came
-    with (pitfall 82)."""
+    with (pitfall 82); thinking is off where the turn it would go on with was another vendor's (pitfall 66)."""
     stripped, sealed = strip_thinking(payload)
     losses = Losses()
+    if sealed and budgeted(stripped) and unsigned_loop(stripped["messages"]):
+        stripped = switched_off(stripped)
+        losses.add("thinking", UNSIGNED)
     kept = allowed(stripped, quirks, losses)
     return Encoded(retarget(kept, model), (*sealed, *losses.all()))
 

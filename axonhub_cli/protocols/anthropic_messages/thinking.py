@@ -7,6 +7,7 @@ effort from 4.6 on, budgets refused from 4.7 on, `disabled` refused by models th
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from axonhub_cli.llm.request import Reasoning, Request
 from axonhub_cli.protocols.anthropic_messages.fields import NAME
@@ -17,6 +18,7 @@ from axonhub_cli.vendors import Quirks
 
 LEVELS = ("minimal", "low", "medium", "high", "xhigh", "max", "ultra")
 OFF = "none"
+UNSIGNED = "the calls being answered lack their signed thinking; off for this answer"
 MIN_BUDGET = 1024
 _BUDGETS = {"minimal": 1024, "low": 4096, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 32768, "ultra": 32768}
 _STEPS = ((1024, "low"), (8192, "medium"), (24576, "high"))
@@ -52,30 +54,53 @@ def excluded(fields: JSON, choice: JSON | None, messages: list[JSON], model: Mod
     elif forced:
         losses.add("reasoning.effort", "a forced tool choice excludes thinking")
         _disable(fields, model)
-    elif fields["thinking"]["type"] == "enabled" and _unsigned_loop(messages):
-        losses.add("reasoning.effort", "the calls being answered lack their signed thinking; off for this answer")
+    elif fields["thinking"]["type"] == "enabled" and unsigned_loop(messages):
+        losses.add("reasoning.effort", UNSIGNED)
         _disable(fields, model)
+
+
+def unsigned_loop(messages: Sequence[Any]) -> bool:
+    """Whether results are being handed to a turn that does not begin with thinking. Takes a client's own messages."""
+    first: Sequence[Any] | None = None
+    turns = [message for message in messages if isinstance(message, dict) and message.get("role") != "system"]
+    for message in reversed(turns):
+        if message.get("role") == "assistant":
+            first = _kinds(message)
+        elif "tool_result" not in _kinds(message):
+            break
+    if not first or turns[-1].get("role") == "assistant":
+        return False
+    return first[0] not in {"thinking", "redacted_thinking"}
+
+
+def _kinds(message: JSON) -> Sequence[Any]:
+    content = message.get("content")
+    if not isinstance(content, list):
+        return ("text",)
+    return [block.get("type") if isinstance(block, dict) else None for block in content]
+
+
+def switched_off(payload: JSON) -> JSON:
+    """A payload with thinking off, and without the edits of the context that want it on."""
+    payload = {**payload, "thinking": {"type": "disabled"}}
+    context = payload.get("context_management")
+    edits = context.get("edits") if isinstance(context, dict) else None
+    if isinstance(context, dict) and isinstance(edits, list):
+        kept = [edit for edit in edits if not str(dict(edit).get("type")).startswith("clear_thinking")]
+        payload["context_management"] = {**context, "edits": kept}
+    return payload
+
+
+def budgeted(payload: JSON) -> bool:
+    """Whether a payload wants thinking that its turns have to begin with."""
+    thinking = payload.get("thinking")
+    return isinstance(thinking, dict) and thinking.get("type") == "enabled"
 
 
 def _disable(fields: JSON, model: Model) -> None:
     fields.clear()
     if model.since(4, 6):
         fields["thinking"] = {"type": "disabled"}  # newer models think unless told not to
-
-
-def _unsigned_loop(messages: list[JSON]) -> bool:
-    """Whether results are being handed to a turn that does not begin with thinking."""
-    first: JSON | None = None
-    turns = [message for message in messages if message["role"] != "system"]
-    for message in reversed(turns):
-        kinds = [block.get("type") for block in message["content"]]
-        if message["role"] == "assistant":
-            first = message
-        elif "tool_result" not in kinds:
-            break
-    if first is None or turns[-1]["role"] == "assistant":
-        return False
-    return first["content"][0].get("type") not in {"thinking", "redacted_thinking"}
 
 
 class _Writer:

@@ -11,6 +11,7 @@ from axonhub_cli.llm.response import Response, Usage
 from axonhub_cli.protocols.base import JSON, SSE, Call, Encoded, Manners, Operation, Unsealer
 from axonhub_cli.protocols.failures import read_error
 from axonhub_cli.protocols.openai_chat import decode, errors, http, request, response, usage
+from axonhub_cli.protocols.openai_chat.echo import with_placeholders
 from axonhub_cli.protocols.openai_chat.stream import ChatStreamDecoder
 from axonhub_cli.protocols.openai_chat.watch import ChatStreamWatcher
 from axonhub_cli.protocols.openai_chat.writer import ChatStreamEncoder
@@ -71,7 +72,7 @@ class ChatCodec:
 
     def pass_on(self, payload: JSON, model: str, quirks: Quirks, unsealer: Unsealer) -> Encoded:
         """See `base.Codec`."""
-        return Encoded(retarget(payload, model))
+        return Encoded(with_placeholders(retarget(payload, model), quirks))
 
     def pass_headers(self, headers: Mapping[str, str], payload: JSON, quirks: Quirks) -> dict[str, str]:
         """See `base.Codec`."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from axonhub_cli.llm.content import ReasoningPart
 from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols.base import JSON
@@ -77,3 +79,20 @@ class Thoughts:
             message[FIELD] = [*message.get(FIELD, ()), *blocks]
         elif text:
             self._losses.add("messages.reasoning", "this upstream wants its own state, which is not there")
+
+
+def with_placeholders(payload: JSON, quirks: Quirks) -> JSON:
+    """A client's own payload for a vendor that refuses calls without the reasoning that led to them: what another
+    vendor said in this conversation has none (pitfall 117). The same object where nothing is missing."""
+    messages = payload.get("messages")
+    if not quirks.reasoning_placeholder or not isinstance(messages, list):
+        return payload
+    filled = [_filled(message, quirks) for message in messages]
+    changed = any(new is not old for new, old in zip(filled, messages, strict=True))
+    return {**payload, "messages": filled} if changed else payload
+
+
+def _filled(message: Any, quirks: Quirks) -> Any:
+    if not isinstance(message, dict) or not message.get("tool_calls") or message.get(quirks.reasoning_field):
+        return message
+    return {**message, quirks.reasoning_field: quirks.reasoning_placeholder}
