@@ -7,7 +7,7 @@ import pytest
 
 from axonhub_cli.llm.errors import APIError, ErrorKind
 from axonhub_cli.protocols.failures import STATUS_OF_KIND, read_error
-from axonhub_cli.routing import failover, health
+from axonhub_cli.routing import failover, health, refusals
 from axonhub_cli.routing.failover import Action, AttemptState, client_error, decide
 from axonhub_cli.server.limits import Limits
 
@@ -69,6 +69,7 @@ def test_numbers_in_the_text():
     assert f"or {failover.RATE_REST_S:.0f} s, doubling to {failover.RATE_REST_MAX_S:.0f} s" in text
     assert f"on that channel for {failover.MODEL_REST_S:.0f} s" in text
     assert f"at most {failover.SHORT_WAIT_S:.0f} s, it is waited here" in text
+    assert f"once leaving it out has helped: for {refusals.REMEMBERED_S / 3600:.0f} h" in text
 
 
 def named(texts):

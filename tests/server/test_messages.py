@@ -137,6 +137,16 @@ async def test_counts_by_the_channel(tmp_path):  # pitfall 81
     assert (record.operation, record.status, record.attempts) == ("count_tokens", "completed", 1)
 
 
+async def test_what_was_left_out_of_a_count_is_recorded(tmp_path):
+    sealed = {"type": "thinking", "thinking": "t", "signature": "axh1.abc"}
+    messages = [*ASKED["messages"], {"role": "assistant", "content": [sealed, {"type": "text", "text": "x"}]}]
+    async with Upstream(answers(200, {"input_tokens": 5})) as up, hub(tmp_path, [claude(up)]) as h:
+        status, _, _ = await h.ask("/v1/messages/count_tokens", {"model": "m", "messages": messages}, headers=VERSION)
+        record = await h.finished()
+    assert status == 200 and b"axh1." not in up.calls[0].body
+    assert [loss.field for loss in record.losses] == ["messages.thinking.signature"]
+
+
 @pytest.mark.parametrize("script", [answers(404, {"error": {"message": "no such route"}}), answers(200, {"x": 1})])
 async def test_a_channel_that_cannot_count_goes_on_serving(tmp_path, script):  # pitfall 81
     async with Upstream(script) as up, hub(tmp_path, [claude(up)]) as h:

@@ -144,6 +144,21 @@ async def test_a_channel_remembers_what_it_refused(tmp_path, caplog):  # pitfall
     assert len(said) == 4
 
 
+async def test_a_limit_is_left_out_where_it_is_refused(tmp_path):  # pitfall 71
+    words = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead."
+
+    async def newer(wire):
+        refused = "max_tokens" in wire.call.json
+        error = {"error": {"message": words, "param": "max_tokens", "code": "unsupported_parameter"}}
+        await wire.answer(*((400, error) if refused else (200, chat_answer())))
+
+    async with Upstream(newer) as up, hub(tmp_path, [channel("a", up.url)]) as h:
+        for _ in range(2):
+            assert (await h.ask(payload={"model": "m", "input": "hi", "max_output_tokens": 9}))[0] == 200
+        record = await h.finished(count=2)
+    assert len(up.calls) == 3 and [loss.field for loss in record.losses] == ["max_tokens"]
+
+
 async def test_a_refusal_that_was_not_mended_is_not_remembered(tmp_path):
     async def never(wire):
         await wire.answer(400, {"error": {"message": "Unknown parameter: 'store'."}})
