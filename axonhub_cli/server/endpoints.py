@@ -153,8 +153,10 @@ async def _gemini(hub: Hub, request: web.BaseRequest, caller: Caller) -> web.Str
     if method not in _GEMINI_METHODS:
         return _refused(codec, _unknown(request.method, caller.path), close=request.can_read_body)
     operation, stream = _GEMINI_METHODS[method]
-    alt = "sse" if request.query.get("alt") == "sse" else "json"
-    return await _serve(hub, request, caller, codec, operation, by_path={"model": model, "stream": stream, "alt": alt})
+    by_path: dict[str, Any] = {"model": model, "stream": stream}
+    if stream:
+        by_path["alt"] = "sse" if request.query.get("alt") == "sse" else "json"
+    return await _serve(hub, request, caller, codec, operation, by_path=by_path)
 
 
 async def _serve(

@@ -36,6 +36,7 @@ async def test_sixteen_directions(tmp_path, client, upstream, stream):
     assert (record.client_protocol, record.upstream_protocol, record.status) == (client, upstream, "completed")
     assert (record.input_tokens, record.cached_tokens, record.output_tokens) == (11, 5, 3)
     assert (record.client_model, record.upstream_model) == ("asked", "target")
+    assert not [loss for loss in record.losses if loss.field == "alt"]  # which is how a client reads, nothing it asks
 
 
 @pytest.mark.parametrize("upstream", ["openai_chat", "anthropic_messages", "gemini"])
