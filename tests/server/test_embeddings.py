@@ -48,6 +48,7 @@ async def test_the_official_sdk(tmp_path, options):
     assert answer.usage.prompt_tokens == 7
     assert (record.operation, record.status, record.channel) == ("embeddings", "completed", "a")
     assert (record.input_tokens, record.output_tokens, record.client_model) == (7, 0, "m")
+    assert record.cost_usd == pytest.approx(7 * 0.02e-6)
     assert (record.served_model, record.losses) == ("text-embedding-3-small", ())
     # What was asked is kept; vectors are not.
     assert [body.kind for _, body in h.records.bodies] == ["request"]

@@ -30,12 +30,12 @@ async def accounts(tmp_path, **kinds):
         yield found, await stack.enter_async_context(hub(tmp_path, rows, profile=profile))
 
 
-async def turn(session, model):
+async def turn(session, model, **options):
     """One turn that goes well. Its record."""
     session.asked = getattr(session, "asked", 0) + 1
-    status, text = await session.ask(model)
+    status, text = await session.ask(model, **options)
     assert status == 200, text
-    return await session.h.finished(count=session.asked)
+    return await session.h.finished(10, count=session.asked)
 
 
 def comes_back(session, vendor):
@@ -78,6 +78,18 @@ async def test_a_session_that_goes_everywhere_and_comes_back(tmp_path, client, m
         else:
             assert first.seen[2] == (made if comes_back(session, first) else [])
             assert not refused
+
+
+@pytest.mark.parametrize("maker", VENDORS)
+@pytest.mark.parametrize("client", ["Codex", "ClaudeCode", "GeminiCLI"])
+async def test_state_comes_back_from_a_stream(tmp_path, client, maker):
+    async with accounts(tmp_path, first=maker) as (found, h):
+        session, first = SESSIONS[client](h), found["first"]
+        for number in range(3):
+            made = list(first.made)
+            await turn(session, "first", stream=True)
+            assert (first.seen[number], first.refusals) == (made, [])
+            await h.restart()
 
 
 @pytest.mark.parametrize("maker", VENDORS)

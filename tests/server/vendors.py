@@ -4,6 +4,8 @@ import base64
 import json
 import re
 
+from tests.server.hub import events
+
 # What every vendor takes (pitfall 90).
 _LEGAL = re.compile(r"[A-Za-z0-9_-]{1,40}")
 _IDS = re.compile(r'"(?:call_id|tool_call_id|tool_use_id)":\s*"([^"]*)"')
@@ -188,12 +190,16 @@ class Session:
     def __init__(self, h):
         self.h, self.turns = h, []
 
-    async def ask(self, model):
+    async def ask(self, model, *, stream=False):
         """One turn. The status, and the answer's text where it failed."""
         path, payload = self.request(model)
+        if stream and self.protocol == "gemini":
+            path = path.replace(":generateContent", ":streamGenerateContent?alt=sse")
+        elif stream:
+            payload["stream"] = True
         status, _, text = await self.h.ask(path, payload)
         if status == 200:
-            self.turns += self.replay(json.loads(text))
+            self.turns += self.replay(self.heard(events(text)) if stream else json.loads(text))
         return status, text
 
 
@@ -214,6 +220,9 @@ class Codex(Session):
             if item["type"] == "function_call":
                 yield {"type": "function_call_output", "call_id": item["call_id"], "output": "rain"}
 
+    def heard(self, told):
+        return {"output": [event["item"] for event in told if event["type"] == "response.output_item.done"]}
+
 
 class ClaudeCode(Session):
     protocol, carries = "anthropic_messages", True
@@ -230,6 +239,20 @@ class ClaudeCode(Session):
         results = [{"type": "tool_result", "tool_use_id": call, "content": "rain"} for call in calls]
         yield {"role": "assistant", "content": answer["content"]}
         yield {"role": "user", "content": results}
+
+    def heard(self, told):
+        blocks = []
+        for event in told:
+            if event["type"] == "content_block_start":
+                blocks.append(dict(event["content_block"]))
+            elif event["type"] == "content_block_delta":
+                ((kind, value),) = ((name, value) for name, value in event["delta"].items() if name != "type")
+                name = {"partial_json": "json"}.get(kind, kind)
+                blocks[-1][name] = blocks[-1].get(name, "") + value
+        for block in blocks:
+            if "json" in block:
+                block["input"] = json.loads(block.pop("json"))
+        return {"content": blocks}
 
 
 class GeminiCLI(Session):
@@ -250,6 +273,10 @@ class GeminiCLI(Session):
         for call, result in zip(calls, results, strict=True):
             result.update({"id": call["id"]} if "id" in call else {})
         yield {"role": "user", "parts": [{"functionResponse": result} for result in results]}
+
+    def heard(self, told):
+        parts = [part for chunk in told for part in chunk["candidates"][0].get("content", {}).get("parts", ())]
+        return {"candidates": [{"content": {"role": "model", "parts": parts}}]}
 
 
 class OpenCode(Session):
