@@ -228,7 +228,8 @@ class Exchange:
         hub.health.success(channel, key_id, model)
         if tries.mended:
             self._remember(tries, model)
-        if self._identity.trace_id is not None:
+        # Who embeds says nothing about who answers, where the cache of the trace's prompts is.
+        if self._identity.trace_id is not None and self._asked.operation is not Operation.EMBED:
             hub.bindings.bind(Binding(self._key.id, self._identity.trace_id, channel.id, key_id, model, hub.now_ms()))
         if (watch := attempt.watch) is not None:
             self._journal.attempt_done(RequestStatus.COMPLETED)

@@ -102,6 +102,13 @@ async def test_a_server_without_them_goes_on_serving(tmp_path, status):
             assert (await h.finished(count=4)).channel == "bad"
 
 
+async def test_a_traces_channel_stays_its_own(tmp_path):  # pitfall 169
+    async with Upstream(embeds) as up, hub(tmp_path, [channel("a", up.url)]) as h:
+        await h.ask("/v1/embeddings", ASKED, headers={"session-id": "s-1"})
+        record = await h.finished()
+    assert record.trace_id == "s-1" and h.records.bindings == []
+
+
 @pytest.mark.parametrize(
     "script", [failing(503, "busy"), failing(401, "bad key"), answers(200, {"object": "list"}), answers(200, b"<html>")]
 )
