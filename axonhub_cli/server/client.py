@@ -159,6 +159,11 @@ class HTTPClient:
             self._beat = asyncio.get_running_loop().create_task(self.send(data, headers))
             self._beat.add_done_callback(observed)
 
+    async def settle(self) -> None:
+        """Until a keepalive that is on its way has left: what is said next comes after it."""
+        if self._beat is not None and not self._beat.done():
+            await asyncio.wait([self._beat])
+
     async def end(self, data: bytes, headers: Mapping[str, str]) -> web.StreamResponse:
         """See `Client`."""
         if self._response is None:

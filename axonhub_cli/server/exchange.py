@@ -275,6 +275,7 @@ class Exchange:
         attempt = self._attempt
         status = 200
         try:
+            await self._client.settle()
             if not self._client.started:
                 status, response = await self._client.refuse(self._asked.codec, told, self._headers)
                 return response
