@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Protocol
 
 import msgspec
@@ -108,6 +108,10 @@ class Client(Protocol):
         """Sends a keepalive from a timer; a client that is gone is noticed elsewhere."""
         ...
 
+    async def settle(self) -> None:
+        """Until a keepalive that is on its way has left: what is said next comes after it."""
+        ...
+
     async def end(self, data: bytes, headers: Mapping[str, str]) -> web.StreamResponse:
         """`data` are the last bytes, with the protocol's own terminal event."""
         ...
@@ -125,13 +129,31 @@ class Client(Protocol):
         ...
 
 
+class Keepalives:
+    """Those of one client, one at a time."""
+
+    def __init__(self) -> None:
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self, send: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Sends one, unless the last is still on its way."""
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(send())
+            self._task.add_done_callback(observed)
+
+    async def settle(self) -> None:
+        """Until none is on its way."""
+        if self._task is not None and not self._task.done():
+            await asyncio.wait([self._task])
+
+
 class HTTPClient:
     """See `Client`: one request, one response."""
 
     def __init__(self, request: web.BaseRequest, manners: Manners, limits: Limits) -> None:
         self._request, self._manners, self._limits = request, manners, limits
         self._response: _Stream | None = None
-        self._beat: asyncio.Task[None] | None = None
+        self._keepalives = Keepalives()
         self.watchdog: Watchdog | None = None
 
     @property
@@ -155,14 +177,12 @@ class HTTPClient:
 
     def beat(self, data: bytes, headers: Mapping[str, str]) -> None:
         """See `Client`."""
-        if data and (self._beat is None or self._beat.done()):
-            self._beat = asyncio.get_running_loop().create_task(self.send(data, headers))
-            self._beat.add_done_callback(observed)
+        if data:
+            self._keepalives.begin(lambda: self.send(data, headers))
 
     async def settle(self) -> None:
-        """Until a keepalive that is on its way has left: what is said next comes after it."""
-        if self._beat is not None and not self._beat.done():
-            await asyncio.wait([self._beat])
+        """See `Client`."""
+        await self._keepalives.settle()
 
     async def end(self, data: bytes, headers: Mapping[str, str]) -> web.StreamResponse:
         """See `Client`."""

@@ -18,7 +18,7 @@ from axonhub_cli.protocols.openai_responses.transcript import Answer, Fields, Tr
 from axonhub_cli.protocols.sse import SSETooLarge
 from axonhub_cli.server import auth, body
 from axonhub_cli.server.calls import Asked
-from axonhub_cli.server.client import base_headers, observed, told_error
+from axonhub_cli.server.client import Keepalives, base_headers, observed, told_error
 from axonhub_cli.server.connection import log_bug
 from axonhub_cli.server.exchange import Exchange
 from axonhub_cli.server.hub import Hub
@@ -37,7 +37,7 @@ class SocketClient:
     def __init__(self, response: web.WebSocketResponse, request: web.BaseRequest, limits: Limits) -> None:
         self._response, self._request, self._limits = response, request, limits
         self._frames = Frames()
-        self._beat: asyncio.Task[None] | None = None
+        self._keepalives = Keepalives()
         self.answer = Answer(limits.body_decoded)
         self.watchdog: Watchdog | None = None
         self.started = self._over = False
@@ -56,9 +56,12 @@ class SocketClient:
 
     def beat(self, data: bytes, headers: Mapping[str, str]) -> None:
         """See `Client`."""
-        if data and (self._beat is None or self._beat.done()):
-            self._beat = asyncio.get_running_loop().create_task(self._alive(data))
-            self._beat.add_done_callback(observed)
+        if data:
+            self._keepalives.begin(lambda: self.send(data, headers))
+
+    async def settle(self) -> None:
+        """See `Client`."""
+        await self._keepalives.settle()
 
     async def end(self, data: bytes, headers: Mapping[str, str]) -> web.StreamResponse:
         """See `Client`."""
