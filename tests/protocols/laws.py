@@ -25,7 +25,14 @@ from axonhub_cli.protocols.translator import Translation
 from axonhub_cli.vendors import Quirks
 
 ROOT = Path(__file__).parent.parent / "fixtures"
-NATIVE = Quirks(custom_tools=True, audio=True, hosted_tools=("web_search", "image_generation", "file_search"))
+NATIVE = Quirks(
+    custom_tools=True,
+    audio=True,
+    tool_images=True,
+    reasoning_echo="always",
+    hosted_tools=("*", "web_search", "image_generation", "file_search"),
+    efforts=("none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra"),
+)
 # How a client of each protocol counts the ends of a stream.
 TERMINALS = {
     "openai_responses": re.compile(rb'"type":\s*"response\.(completed|failed|incomplete)"'),
@@ -38,6 +45,7 @@ TERMINALS = {
 # What makes a client of a protocol be told the usage, where it must ask.
 TELL_USAGE = {"openai_chat": {"stream_options": {"include_usage": True}}}
 
+_SUFFIX = re.compile(r"(\.(request|response|stream))?\.(json|sse)$")
 COUNTED = ("input", "cached", "output", "reasoning")
 
 
@@ -48,7 +56,11 @@ class Fixture(msgspec.Struct, frozen=True):
     path: Path
 
     def __str__(self) -> str:
-        return f"{self.codec.name}/{self.path.name.split('.')[0]}"
+        return f"{self.codec.name}/{self.name}"
+
+    @property
+    def name(self) -> str:
+        return _SUFFIX.sub("", self.path.name)
 
     @property
     def data(self) -> bytes:
@@ -66,12 +78,17 @@ class Fixture(msgspec.Struct, frozen=True):
 
     def request(self) -> Request:
         """What was asked, where a request is paired with a stream; else one that declares the tools called."""
-        path = self.path.with_name(self.path.name.split(".")[0] + ".request.json")
+        path = self.path.with_name(f"{self.name}.request.json")
         if path.exists():
             request = self.codec.decode_request(msgspec.json.decode(path.read_bytes()))
         else:
             request = declaring(fold(decode(self)))
         return replace(request, extras={**request.extras, **TELL_USAGE})
+
+
+def named(value: Any) -> str:
+    """How a test calls a codec or a fixture."""
+    return value.name if hasattr(value, "encode_error") else str(value)
 
 
 def fixtures(*patterns: str) -> list[Fixture]:
@@ -84,7 +101,7 @@ def fixtures(*patterns: str) -> list[Fixture]:
 
 STREAMS = fixtures("*.stream.sse", "streams/*.sse")
 PAIRS = [fixture for fixture in STREAMS if fixture.response().exists()]
-REQUESTS = fixtures("*.request.json", "requests/*.json")
+REQUESTS = fixtures("*.request.json", "native/*.request.json", "requests/*.json")
 DIALECTS = fixtures("requests/*.json")  # old and odd forms: understood, but not written
 RESPONSES = fixtures("*.response.json", "responses/*.json")
 
@@ -94,8 +111,8 @@ def decode(fixture: Fixture, step: int | None = None, data: bytes | None = None)
     return decode_bytes(fixture.codec, data, step)
 
 
-def decode_bytes(codec: Codec, data: bytes, step: int | None = None) -> list[StreamEvent]:
-    decoder = codec.stream_decoder(NATIVE)
+def decode_bytes(codec: Codec, data: bytes, step: int | None = None, quirks: Quirks = NATIVE) -> list[StreamEvent]:
+    decoder = codec.stream_decoder(quirks)
     step = step or max(1, len(data))
     events = [event for at in range(0, len(data), step) for event in decoder.feed(data[at : at + step])]
     return events + decoder.close()
@@ -125,9 +142,9 @@ def joined(events: Iterable[StreamEvent]) -> list[StreamEvent]:
     return result
 
 
-def translation(client: Codec, upstream: Codec, request: Request) -> Translation:
+def translation(client: Codec, upstream: Codec, request: Request, quirks: Quirks = NATIVE) -> Translation:
     return Translation(
-        client, upstream, request, quirks=NATIVE, response_id="resp1", now=1782000000, seal_part=lambda part: part
+        client, upstream, request, quirks=quirks, response_id="resp1", now=1782000000, seal_part=lambda part: part
     )
 
 

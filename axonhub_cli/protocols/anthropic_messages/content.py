@@ -86,7 +86,7 @@ class BlockWriter:
             case OpaquePart() if part.protocol == NAME:
                 return dict(part.raw)
             case OpaquePart():
-                losses.add(self.path, f"only {part.protocol} knows {part.kind}")
+                losses.add(f"messages.{part.kind}", f"only {part.protocol} knows it")
             case ToolCallPart() | ToolResultPart() | ToolsPart():
                 pass
         return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from axonhub_cli.llm.content import TextPart, ToolCallPart, ToolResultPart, ToolsPart
+from axonhub_cli.llm.content import OpaquePart, TextPart, ToolCallPart, ToolResultPart, ToolsPart
 from axonhub_cli.llm.request import Message, Request, Role
 from axonhub_cli.protocols.anthropic_messages.content import BlockWriter, kept_fields, restored, text_block
 from axonhub_cli.protocols.anthropic_messages.fields import NAME
@@ -84,6 +84,9 @@ class _Writer:
                 self._assistant(message)
             case Role.TOOL:
                 self._answered = self._answered or bool(self._calls)
+                for part in message.parts:
+                    if isinstance(part, OpaquePart):  # what answers nothing that we know
+                        self._blocks.block(part)
             case Role.SYSTEM | Role.DEVELOPER:
                 self._instruct(message)
             case Role.USER:

@@ -103,10 +103,7 @@ class _Writer:
         return [self._tool(name, tool) for name, tool in ToolNames(self._request)]
 
     def _tool(self, name: str, tool: CallableTool) -> JSON:
-        self._losses.foreign({key: value for key, value in tool.extras.items() if isinstance(value, Mapping)}, "tools.")
-        for field, value in tool.extras.items():
-            if not isinstance(value, Mapping):
-                self._losses.add(f"tools.{name}.{field}")
+        self._losses.foreign(tool.extras, "tools.")
         match tool:
             case FunctionTool():
                 return self._function(name, tool, tool.namespace)

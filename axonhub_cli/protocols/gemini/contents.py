@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from axonhub_cli.llm.content import ReasoningPart, ToolCallPart, ToolResultPart, ToolsPart
+from axonhub_cli.llm.content import OpaquePart, ReasoningPart, ToolCallPart, ToolResultPart, ToolsPart
 from axonhub_cli.llm.request import Message, Request, Role
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.gemini.losses import Losses
@@ -68,6 +68,9 @@ class _Writer:
                 self._assistant(message)
             case Role.TOOL:
                 self._answered = self._answered or bool(self._calls)
+                for part in message.parts:
+                    if isinstance(part, OpaquePart):  # what answers nothing that we know
+                        encode_part(part, self._quirks, self._losses)
                 if own := message.extras.get(NAME):
                     self._losses.add(f"messages.{next(iter(own))}", "not sent again with a function's response")
             case Role.SYSTEM | Role.DEVELOPER:
@@ -174,8 +177,8 @@ class _Writer:
 
 def _fields(own: Mapping[str, Any], at: int) -> JSON:
     """The fields of a part that only Gemini knows."""
-    fields = own.get(f"parts.{at}")
-    return dict(fields) if isinstance(fields, Mapping) else {}
+    start = f"parts[{at}]."
+    return {name.removeprefix(start): value for name, value in own.items() if name.startswith(start)}
 
 
 def _mark_unsigned(contents: list[JSON]) -> None:

@@ -93,7 +93,7 @@ class _Reader:
             found = list(self._part(fields, where + "."))
             known = not (len(found) == 1 and isinstance(found[0], OpaquePart))
             if known and (other := read.rest(fields, _KNOWN)) and found:
-                extras[f"parts.{len(parts)}"] = other
+                extras |= {f"parts[{len(parts)}].{name}": value for name, value in other.items()}
             _extend(parts, found)
         if parts:
             yield _written(role, parts, extras)

@@ -39,7 +39,11 @@ Written = dict[str, Any] | None
 def encode_part(part: Part, quirks: Quirks, losses: Losses) -> Written:
     """One part; None for what is no content. What the upstream cannot take becomes a note in words."""
     match part:
-        case TextPart(text=text) | RefusalPart(text=text):
+        case TextPart(text=text):
+            if part.annotations:
+                losses.add("messages.annotations", "Gemini takes no citations back")
+            return {"text": text}
+        case RefusalPart(text=text):
             return {"text": text}
         case ImagePart():
             if part.detail is not None:

@@ -152,7 +152,6 @@ class _Writer:
     def _own(self, tool: FunctionTool) -> JSON:
         for protocol, fields in tool.extras.items():
             if protocol != NAME:
-                for field in fields if isinstance(fields, Mapping) else (protocol,):
+                for field in fields:
                     self._losses.add(f"tools.{field}", "Gemini has no word for it")
-        own = tool.extras.get(NAME)
-        return dict(own) if isinstance(own, Mapping) else {}
+        return dict(tool.extras.get(NAME, {}))

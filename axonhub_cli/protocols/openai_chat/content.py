@@ -38,7 +38,11 @@ def text_part(text: str) -> JSON:
 def content_part(part: Part, quirks: Quirks, losses: Losses) -> JSON | None:
     """One part of a message; None for what is no content. What the upstream cannot take becomes a note in words."""
     match part:
-        case TextPart(text=text) | RefusalPart(text=text):
+        case TextPart(text=text):
+            if part.annotations:
+                losses.add("messages.annotations", "Chat Completions takes no citations back")
+            return text_part(text)
+        case RefusalPart(text=text):
             return text_part(text)
         case ImagePart():
             return _image(part, quirks, losses)

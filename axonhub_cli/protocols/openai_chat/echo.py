@@ -7,7 +7,7 @@ from typing import Any
 from axonhub_cli.llm.content import ReasoningPart
 from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols.base import JSON
-from axonhub_cli.protocols.openai_chat.details import FIELD, rebuilt, stored
+from axonhub_cli.protocols.openai_chat.details import FIELD, NAME, rebuilt, stored
 from axonhub_cli.protocols.openai_chat.effort import OFF
 from axonhub_cli.protocols.openai_chat.losses import Losses
 from axonhub_cli.vendors import Quirks
@@ -34,6 +34,8 @@ class Thoughts:
         if not blocks and not text:
             self._losses.add("messages.reasoning", "it is sealed by another upstream")
             return
+        for protocol in sorted(part.opaque.keys() - {NAME}):
+            self._losses.add("messages.reasoning.state", f"only {protocol} knows it")
         self._blocks += blocks
         if text:
             self._texts.append(text)

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from axonhub_cli.llm.content import (
+    OpaquePart,
     ReasoningPart,
     RefusalPart,
     ToolCallPart,
@@ -93,6 +94,9 @@ class _Writer:
                 self._assistant(message)
             case Role.TOOL:
                 self._answered = self._answered or bool(self._calls)
+                for part in message.parts:
+                    if isinstance(part, OpaquePart):  # what answers nothing that we know
+                        self._losses.add(f"messages.{part.kind}", "Chat Completions has no word for it")
             case Role.SYSTEM | Role.DEVELOPER | Role.USER:
                 if message.parts and _DECLARATIONS.issuperset(map(type, message.parts)):
                     return
@@ -171,6 +175,8 @@ class _Writer:
         return self._texts
 
     def _call(self, part: ToolCallPart) -> JSON:
+        for protocol in sorted(part.opaque.keys() - {NAME}):
+            self._losses.add("messages.tool_call.state", f"only {protocol} knows it")
         name, is_custom = call_name(part), part.kind is ToolKind.CUSTOM
         if is_custom and self._quirks.custom_tools:
             return {"id": part.call_id, "type": "custom", "custom": {"name": name, "input": part.input}}

@@ -5,6 +5,7 @@ https://platform.openai.com/docs/api-reference/chat/object
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from axonhub_cli.llm.content import ImagePart, ReasoningPart, RefusalPart, TextPart, ToolCallPart
@@ -19,6 +20,8 @@ from axonhub_cli.protocols.openai_chat.finish import FINISH_WORDS, gave_up
 from axonhub_cli.protocols.openai_chat.stream import ChatStreamDecoder
 from axonhub_cli.protocols.openai_chat.usage import encode_usage
 from axonhub_cli.vendors import Quirks
+
+_URL = "url_citation"
 
 
 def decode_response(payload: JSON, quirks: Quirks) -> Response:
@@ -64,8 +67,15 @@ def thought(part: ReasoningPart) -> str:
 
 
 def citations(part: TextPart) -> list[Any]:
-    """The annotations that are in Chat's own words."""
-    return [note for note in part.annotations if isinstance(note.get("url_citation"), dict)]
+    """Citations of the web in Chat's words; Responses keeps the fields one level up."""
+    return [{"type": _URL, _URL: place} for note in part.annotations if (place := _place(note))]
+
+
+def _place(note: Mapping[str, Any]) -> Any:
+    if note.get("type") == _URL and "url" in note:
+        return {name: value for name, value in note.items() if name != "type"}
+    place = note.get(_URL)
+    return place if isinstance(place, Mapping) else None
 
 
 def _message(response: Response, names: CallNames) -> JSON:

@@ -117,6 +117,10 @@ class _Writer:
 
     def tool(self, name: str, tool: CallableTool) -> JSON:
         """One tool under its flat name."""
+        for protocol, fields in tool.extras.items():
+            if protocol != NAME:
+                for field in fields:
+                    self._losses.add(f"tools.{field}", "Chat Completions has no word for it")
         match tool:
             case FunctionTool():
                 return self._function(name, tool, tool.namespace) | _extras(tool)
@@ -167,8 +171,7 @@ def flat_format(nested: Mapping[str, Any]) -> JSON:
 
 
 def _extras(tool: CallableTool) -> JSON:
-    own = tool.extras.get(NAME)
-    return dict(own) if isinstance(own, Mapping) else {}
+    return dict(tool.extras.get(NAME, {}))
 
 
 def _choice(choice: ToolChoice, request: Request, quirks: Quirks, losses: Losses) -> Any:

@@ -5,7 +5,7 @@ https://platform.openai.com/docs/api-reference/responses/create (input)
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -87,7 +87,11 @@ def encode_part(part: Part, *, output: bool) -> JSON | None:
         case TextPart():
             if not output:
                 return {"type": "input_text", "text": part.text}
-            item: JSON = {"type": "output_text", "text": part.text, "annotations": list(part.annotations)}
+            item: JSON = {
+                "type": "output_text",
+                "text": part.text,
+                "annotations": list(annotations_of(part.annotations)),
+            }
             return item | ({"logprobs": list(part.logprobs)} if part.logprobs else {})
         case RefusalPart():
             return {"type": "refusal", "refusal": part.text}
@@ -103,6 +107,14 @@ def encode_part(part: Part, *, output: bool) -> JSON | None:
             return dict(part.raw)
         case _:
             return None
+
+
+def annotations_of(found: Iterable[Mapping[str, Any]]) -> Iterable[JSON]:
+    """Citations; Chat Completions keeps the fields one level down."""
+    for annotation in found:
+        kind = annotation.get("type")
+        inner = annotation.get(kind) if isinstance(kind, str) else None
+        yield {"type": kind, **inner} if isinstance(inner, Mapping) else dict(annotation)
 
 
 def decode_output(value: Any, path: str) -> tuple[tuple[Part, ...], dict[str, Any]]:

@@ -6,6 +6,8 @@ items of OpenAI's own; for all others tools are flat functions and such items ar
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import msgspec
 
 from axonhub_cli.llm.content import FunctionTool, HostedTool, Tool
@@ -15,7 +17,7 @@ from axonhub_cli.protocols.openai_responses.fields import NAME
 from axonhub_cli.protocols.openai_responses.history import History
 from axonhub_cli.protocols.openai_responses.lower import lower_tool
 from axonhub_cli.protocols.openai_responses.tools import encode_choice, encode_tool, encode_tools, kind_of
-from axonhub_cli.protocols.tools import ToolNames, declared_name, flat_name
+from axonhub_cli.protocols.tools import CallableTool, ToolNames, declared_name, flat_name
 from axonhub_cli.vendors import Quirks
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
@@ -59,6 +61,7 @@ def _spell_out(payload: JSON, quirks: Quirks) -> None:
     for tool in payload.get("tools", ()):
         if tool["type"] == "function" and quirks.strict_tools:
             tool.setdefault("strict", False)
+            tool.setdefault("parameters", None)
     for item in payload["input"]:
         for part in item.get("content") or ():
             if part["type"] == "input_image":
@@ -79,6 +82,7 @@ def _allowed(payload: JSON, quirks: Quirks, losses: list[Loss]) -> JSON:
 
 def _tools(payload: JSON, request: Request, quirks: Quirks, native: JSON, losses: list[Loss]) -> None:
     choice, native_choice = request.tool_choice, native.pop("tool_choice", None)
+    losses += _foreign(request)
     if request.compaction and not quirks.custom_tools:
         losses.append(Loss("tools", "a summary is wanted, no call"))
         return
@@ -119,6 +123,14 @@ def _runs(tool: Tool, quirks: Quirks, losses: list[Loss]) -> bool:
     return False
 
 
+def _foreign(request: Request) -> Iterator[Loss]:
+    """What only other protocols know of a tool."""
+    for name, tool in ToolNames(request):
+        for protocol, values in tool.extras.items():
+            if protocol != NAME:
+                yield from (Loss(f"tools.{name}.{field}", f"only {protocol} knows it") for field in values)
+
+
 def _flat_tools(request: Request, quirks: Quirks, losses: list[Loss]) -> list[JSON]:
     """Every tool declared anywhere, as a function under its flat name (pitfalls 21, 106, 108, 114)."""
     namespaces = dict(request.namespaces)
@@ -130,7 +142,7 @@ def _flat_tools(request: Request, quirks: Quirks, losses: list[Loss]) -> list[JS
     return items + [encode_tool(tool) for tool in hosted if _runs(tool, quirks, losses)]
 
 
-def _flat_tool(function: FunctionTool, tool: Tool, quirks: Quirks, losses: list[Loss]) -> JSON:
+def _flat_tool(function: FunctionTool, tool: CallableTool, quirks: Quirks, losses: list[Loss]) -> JSON:
     item: JSON = {"type": "function", "name": function.name}
     if function.description is not None:
         item["description"] = function.description
@@ -139,8 +151,8 @@ def _flat_tool(function: FunctionTool, tool: Tool, quirks: Quirks, losses: list[
         item["strict"] = bool(function.strict)  # the API's own default is true, unlike a client that says nothing
     elif function.strict:
         losses.append(Loss(f"tools.{function.name}.strict", "this vendor does not take it"))
-    extras = getattr(tool, "extras", {})
-    losses += [Loss(f"tools.{function.name}.{field}", "this vendor knows plain functions only") for field in extras]
+    native = tool.extras.get(NAME, {})
+    losses += [Loss(f"tools.{function.name}.{field}", "this vendor knows plain functions only") for field in native]
     return item
 
 

@@ -51,6 +51,7 @@ class History:
         self._quirks = quirks
         self._losses = losses
         self._native = quirks.custom_tools
+        self._own = NAME in request.extras  # a Responses client asks
         self._items: list[JSON] = []
         self._pictures: list[JSON] = []  # out of tool results, waiting for the end of their batch (pitfall 10)
         self._system: list[str] = []
@@ -88,7 +89,7 @@ class History:
             self._losses.append(Loss(f"{self._path}.name", "Responses names no speakers"))
         if message.role is not Role.TOOL:
             self._flush_pictures()
-        contents = native.pop(CONTENT, {})
+        contents = _of_parts(native) if native else {}
         before = len(self._items)
         self._parts(message, contents)
         if native and len(self._items) > before:
@@ -134,6 +135,7 @@ class History:
         """The item of a part that is one by itself; {} for one that is dropped; None for content of a message."""
         match part:
             case ToolCallPart():
+                self._foreign_state(part.opaque, "tool_call")
                 return self._identified(call_item(part, native=self._native), part.id)
             case ToolResultPart():
                 return self._result(part, message.id)
@@ -183,6 +185,7 @@ class History:
         if not content and self._quirks.reasoning_echo == "never":
             self._losses.append(Loss(f"{self._path}.reasoning", "without its encrypted state it is not taken back"))
             return {}
+        self._foreign_state(part.opaque, "reasoning")
         item: JSON = {"type": "reasoning"}
         item["summary"] = [{"type": "summary_text", "text": text} for text in part.summary]
         if part.text:
@@ -192,6 +195,10 @@ class History:
         if part.sealed is not None:
             self._losses.append(Loss(f"{self._path}.encrypted_content", "sealed for another upstream"))
         return self._identified(item, part.id)
+
+    def _foreign_state(self, opaque: Mapping[str, Any], name: str) -> None:
+        for protocol in sorted(opaque.keys() - {NAME}):
+            self._losses.append(Loss(f"{self._path}.{name}.state", f"only {protocol} knows it"))
 
     def _compaction(self, part: CompactionPart) -> JSON:
         state = part.opaque.get(NAME)
@@ -229,7 +236,8 @@ class History:
     def _kept(self, part: Part) -> Part:
         """The part, or words in its place where the vendor cannot take it (pitfall 11)."""
         quirks = self._quirks
-        takes = {ImagePart: quirks.vision, AudioPart: quirks.audio or self._native, FilePart: quirks.files}
+        audio = self._own and (quirks.audio or self._native)  # the SDK's types do not list it; the client must know
+        takes = {ImagePart: quirks.vision, AudioPart: audio, FilePart: quirks.files}
         if takes.get(type(part), True):
             return part
         self._losses.append(Loss(f"{self._path}.{_name(part)}", "this vendor does not take it"))
@@ -261,6 +269,15 @@ class History:
         return [*items, *orphans]
 
 
+def _of_parts(native: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Takes out of a message's own fields those of its parts, by position."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in [name for name in native if name.startswith(CONTENT)]:
+        place, _, field = name.removeprefix(CONTENT).partition("].")
+        found.setdefault(place, {})[field] = native.pop(name)
+    return found
+
+
 def _extend_output(item: JSON, contents: Mapping[str, Any]) -> None:
     """Puts back what only OpenAI knows of the parts of a tool's output."""
     output = item["output"]
@@ -281,5 +298,7 @@ def _is_content(kind: str) -> bool:
 
 
 def _name(part: Part) -> str:
+    if isinstance(part, OpaquePart):
+        return part.kind
     names: dict[type, str] = {ImagePart: "image", AudioPart: "audio", FilePart: "file", RefusalPart: "refusal"}
     return names.get(type(part), "content")

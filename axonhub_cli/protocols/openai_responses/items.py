@@ -35,7 +35,8 @@ ROLES = {
     "developer": Role.DEVELOPER,
 }
 COMPACTION_KINDS = frozenset({"compaction", "compaction_summary", "context_compaction"})
-ITEM, CONTENT = "item", "content"  # under Message.extras[NAME]: the item as it came; fields of its parts by position
+# Under Message.extras[NAME]: the item as it came; how the names of its parts' fields begin: `content[0].field`.
+ITEM, CONTENT = "item", "content["
 
 # Fields that have a place in the message of each of the usual kinds; the rest is kept beside them.
 _MESSAGE = frozenset({"type", "id", "role", "content"})
@@ -92,7 +93,7 @@ def _message(item: JSONObject, path: str) -> Message:
     message = _build(item, ROLES[role], parts, _MESSAGE, path)
     if not extras:
         return message
-    merged = {NAME: {**message.extras.get(NAME, {}), CONTENT: extras}}
+    merged = {NAME: {**message.extras.get(NAME, {}), **_of_parts(extras)}}
     return Message(message.role, message.parts, message.id, extras=merged)
 
 
@@ -120,6 +121,10 @@ def _reasoning(item: JSONObject, path: str) -> Message:
 def _texts(item: JSONObject, name: str, path: str) -> list[str]:
     found = fields.objects(item, name, path)
     return [fields.text(part, "text", f"{path}{name}[{index}].") or "" for index, part in enumerate(found)]
+
+
+def _of_parts(extras: dict[str, Any]) -> dict[str, Any]:
+    return {f"{CONTENT}{place}].{name}": value for place, found in extras.items() for name, value in found.items()}
 
 
 def _native(item: JSONObject, path: str) -> tuple[dict[str, Any], str | None]:
@@ -196,7 +201,7 @@ def _output(kind: ToolKind) -> Callable[[JSONObject, str], Message]:
         message = _build(item, Role.TOOL, (part,), _OUTPUT, path, id=own_id)
         if not extras:
             return message
-        merged = {NAME: {**message.extras.get(NAME, {}), CONTENT: extras}}
+        merged = {NAME: {**message.extras.get(NAME, {}), **_of_parts(extras)}}
         return Message(message.role, message.parts, message.id, extras=merged)
 
     return decode

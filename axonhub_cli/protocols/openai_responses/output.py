@@ -28,6 +28,7 @@ from axonhub_cli.llm.content import (
 )
 from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.openai_responses.content import annotations_of
 from axonhub_cli.protocols.openai_responses.fields import NAME
 from axonhub_cli.protocols.openai_responses.repair import repair_arguments
 from axonhub_cli.protocols.openai_responses.tools import kind_of
@@ -155,14 +156,6 @@ def content_part(part: TextPart | RefusalPart, text: Any = None) -> JSON:
         return {"type": "refusal", "refusal": text}
     annotations = list(annotations_of(part.annotations))
     return {"type": "output_text", "text": text, "annotations": annotations, "logprobs": logprobs_of(part.logprobs)}
-
-
-def annotations_of(found: Iterable[Mapping[str, Any]]) -> Iterable[JSON]:
-    """Citations; Chat Completions keeps the fields one level down."""
-    for annotation in found:
-        kind = annotation.get("type")
-        inner = annotation.get(kind) if isinstance(kind, str) else None
-        yield {"type": kind, **inner} if isinstance(inner, Mapping) else dict(annotation)
 
 
 def logprobs_of(found: Iterable[Mapping[str, Any]]) -> list[JSON]:

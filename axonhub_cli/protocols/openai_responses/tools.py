@@ -55,10 +55,10 @@ def _tool(item: JSONObject, namespace: str | None, path: str) -> Tool | None:
             return SearchTool(
                 fields.text(item, "description", path),
                 fields.table(item, "parameters", path),
-                fields.rest(item, _SEARCH),
+                _extras(item, _SEARCH),
             )
         case "local_shell":
-            return ShellTool(fields.rest(item, frozenset({"type"})))
+            return ShellTool(_extras(item, frozenset({"type"})))
         case kind:
             return HostedTool(NAME, kind, item)
 
@@ -73,7 +73,7 @@ def _function(item: JSONObject, namespace: str | None, path: str) -> FunctionToo
         fields.table(inner, "parameters", path),
         fields.flag(inner, "strict", path),
         namespace,
-        fields.rest(inner, _FUNCTION),
+        _extras(inner, _FUNCTION),
     )
 
 
@@ -84,7 +84,16 @@ def _custom(item: JSONObject, namespace: str | None, path: str) -> CustomTool | 
     form = fields.table(inner, "format", path)
     if form and isinstance(grammar := form.get("grammar"), dict):
         form = {"type": "grammar", **grammar}
-    return CustomTool(name, fields.text(inner, "description", path), form, namespace, fields.rest(inner, _CUSTOM))
+    return CustomTool(name, fields.text(inner, "description", path), form, namespace, _extras(inner, _CUSTOM))
+
+
+def _extras(item: JSONObject, known: frozenset[str]) -> dict[str, Any]:
+    rest = fields.rest(item, known)
+    return {NAME: rest} if rest else {}
+
+
+def _own(tool: FunctionTool | CustomTool | SearchTool | ShellTool) -> JSON:
+    return dict(tool.extras.get(NAME, {}))
 
 
 def encode_tools(tools: Iterable[Tool], namespaces: Mapping[str, str]) -> list[JSON]:
@@ -109,15 +118,15 @@ def encode_tool(tool: Tool) -> JSON:
         case FunctionTool():
             item: JSON = {"type": "function", "name": tool.name}
             item |= _given(description=tool.description, strict=tool.strict, parameters=tool.parameters)
-            return item | dict(tool.extras)
+            return item | _own(tool)
         case CustomTool():
             item = {"type": "custom", "name": tool.name}
-            return item | _given(description=tool.description, format=tool.format) | dict(tool.extras)
+            return item | _given(description=tool.description, format=tool.format) | _own(tool)
         case SearchTool():
             item = {"type": "tool_search", "execution": "client"}
-            return item | _given(description=tool.description, parameters=tool.parameters) | dict(tool.extras)
+            return item | _given(description=tool.description, parameters=tool.parameters) | _own(tool)
         case ShellTool():
-            return {"type": "local_shell", **tool.extras}
+            return {"type": "local_shell", **_own(tool)}
         case HostedTool():
             return dict(tool.raw)
 

@@ -12,10 +12,10 @@ import msgspec
 from axonhub_cli.llm.content import OpaquePart, Part, ReasoningPart, RefusalPart, TextPart, ToolCallPart, ToolKind
 from axonhub_cli.llm.events import PartDelta
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.openai_responses.content import annotations_of
 from axonhub_cli.protocols.openai_responses.output import (
     Call,
     Names,
-    annotations_of,
     call_input,
     call_item,
     content_part,

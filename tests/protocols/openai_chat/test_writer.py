@@ -152,19 +152,19 @@ def test_reasoning_the_chain_else_the_summary() -> None:
 
 
 def test_refusals_images_logprobs_and_citations() -> None:
-    note = {
+    note: dict[str, Any] = {
         "type": "url_citation",
         "url_citation": {"url": "https://x", "title": "x", "start_index": 0, "end_index": 1},
     }
-    flat = {"type": "url_citation", "url": "https://x"}  # Responses' own wording
+    flat = {"type": "url_citation", **note["url_citation"]}  # Responses' own wording
     token = {"token": "a", "logprob": -0.5, "bytes": [97], "top_logprobs": []}
     parts = (RefusalPart("no"), ImagePart("data:image/png;base64,AA=="), TextPart("a", (note, flat), (token,)))
     sent = deltas(list(unfold(answer(*parts))))
     assert {"refusal": "no"} in sent
     assert {"images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]} in sent
-    assert {"annotations": [note]} in sent
+    assert {"annotations": [note, note]} in sent
     choice = CODEC.encode_response(answer(*parts), Request("m"))["choices"][0]
-    assert choice["message"]["annotations"] == [note]
+    assert choice["message"]["annotations"] == [note, note]
     assert choice["logprobs"]["content"] == [token]
     chunks = frames(list(unfold(answer(*parts))))
     assert any(c != "[DONE]" and c["choices"][0]["logprobs"] == {"content": [token], "refusal": None} for c in chunks)
