@@ -38,7 +38,7 @@ CODEX_TOOL_FIELDS = {"web_search": ("external_web_access", "search_content_types
 
 def judge(body: JSON, sealed: Mapping[str, str]) -> Fault | None:
     """The refusal OpenAI would send, if any. `sealed`: ciphertexts it made, with the ids of their items."""
-    for where, what in faults("responses", _as_the_sdk_knows(body)):
+    for where, what in faults("responses", as_the_sdk_knows(body)):
         return Fault(400, f"Invalid request at {where!r}: {what}", "invalid_type", param=where)
     items = body["input"] if isinstance(body["input"], list) else []
     if body.get("previous_response_id"):
@@ -48,7 +48,8 @@ def judge(body: JSON, sealed: Mapping[str, str]) -> Fault | None:
     return next(_state(items, sealed), None)
 
 
-def _as_the_sdk_knows(body: JSON) -> JSON:
+def as_the_sdk_knows(body: JSON) -> JSON:
+    """A body without what OpenAI takes and its SDK's types do not know."""
     known = {name: value for name, value in body.items() if name not in CODEX_FIELDS}
     known["tools"] = [_without(tool, CODEX_TOOL_FIELDS) for tool in body.get("tools") or []]
     if isinstance(body.get("input"), list):

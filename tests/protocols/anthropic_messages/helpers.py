@@ -1,4 +1,4 @@
-"""Fixtures, goldens, the SDK's own types taken strictly, and short ways to run the codec."""
+"""Fixtures, the SDK's own types taken strictly, and short ways to run the codec."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import functools
 import inspect
 import itertools
 import json
-import os
 import pkgutil
 from collections.abc import Iterator
 from importlib import import_module
@@ -27,7 +26,6 @@ from axonhub_cli.vendors import Quirks
 NAME = "anthropic_messages"
 TESTS = Path(__file__).parents[2]
 FIXTURES = TESTS / "fixtures" / NAME
-GOLDEN = TESTS / "golden" / NAME
 NATIVE = Quirks()
 SONNET, OPUS = "claude-sonnet-4-5", "claude-opus-4-8"
 PNG = "data:image/png;base64,iVBORw0KGgo="
@@ -176,13 +174,3 @@ def told(data: bytes) -> Iterator[dict[str, Any]]:
             event = json.loads(line.removeprefix("data: "))
             assert name == f"event: {event['type']}"
             yield event
-
-
-def golden(name: str, value: Any) -> None:
-    """Compares with the stored file; GOLDEN=write stores it."""
-    path = GOLDEN / f"{name}.json"
-    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-    if os.environ.get("GOLDEN") == "write":
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    assert path.read_text() == text

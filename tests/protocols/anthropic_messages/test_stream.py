@@ -25,7 +25,6 @@ from tests.protocols.anthropic_messages.helpers import (
     decode,
     delta,
     ending,
-    golden,
     sse,
     start,
     stop,
@@ -37,11 +36,6 @@ TEXT = (begin(0, "text", text=""), delta(0, "text_delta", text="hi"), stop(0))
 
 def last(*events: dict[str, Any]) -> Any:
     return decode(sse(*events))[-1]
-
-
-@pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.name.split(".")[0])
-def test_answers(path: Any) -> None:
-    golden(f"streams/{path.name.split('.')[0]}", msgspec.to_builtins(fold(decode(path.read_bytes()))))
 
 
 @pytest.mark.parametrize("step", [1, 7])

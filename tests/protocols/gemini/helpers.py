@@ -1,9 +1,8 @@
-"""Fixtures, goldens, Google's own types, and short ways to run the codec."""
+"""Fixtures, Google's own types, and short ways to run the codec."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from axonhub_cli.vendors import Quirks
 
 TESTS = Path(__file__).parents[2]
 FIXTURES = TESTS / "fixtures" / "gemini"
-GOLDEN = TESTS / "golden" / "gemini"
 OPENAI = Quirks()
 PNG = "data:image/png;base64,iVBORw0KGgo="
 _CONFIG = {"systemInstruction", "tools", "toolConfig", "safetySettings", "cachedContent", "labels", "serviceTier"}
@@ -110,13 +108,3 @@ def cli_accepts(pieces: list[dict[str, Any]]) -> bool:
             called = called or any("functionCall" in part for part in parts)
             text += "".join(part.get("text", "") for part in parts if not part.get("thought"))
     return called or (bool(finish) and not str(finish).startswith(("MALFORMED", "UNEXPECTED")) and bool(text.strip()))
-
-
-def golden(name: str, value: Any) -> None:
-    """Compares with a file; `UPDATE_GOLDEN=1` writes it."""
-    path = GOLDEN / f"{name}.json"
-    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-    if os.environ.get("UPDATE_GOLDEN"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    assert path.read_text(encoding="utf-8") == text

@@ -14,7 +14,6 @@ from axonhub_cli.llm.request import Message, Role
 from axonhub_cli.protocols.gemini.contents import NUDGE, OPENING
 from axonhub_cli.protocols.gemini.results import NO_RESULT
 from axonhub_cli.protocols.gemini.signatures import EMPTY, SENTINEL, TEXT, THOUGHT, state
-from axonhub_cli.protocols.registry import PROTOCOLS
 from axonhub_cli.vendors import Quirks
 from tests.protocols.gemini.helpers import (
     PNG,
@@ -22,30 +21,12 @@ from tests.protocols.gemini.helpers import (
     called,
     contents,
     encode,
-    golden,
     lost,
     message,
     result,
     user,
-    validate,
 )
-from tests.protocols.laws import NATIVE, REQUESTS
-
-CODEX = [fixture for fixture in REQUESTS if fixture.codec.name in ("openai_responses", "openai_chat")]
-
-
-@pytest.mark.parametrize("fixture", CODEX, ids=str)
-@pytest.mark.parametrize("model", ["gemini-3-pro-preview", "gemini-2.5-flash"])
-def test_golden(fixture: Any, model: str) -> None:
-    request = fixture.codec.decode_request(fixture.payload)
-    encoded = PROTOCOLS["gemini"].encode_request(type(request)(**{**_fields(request), "model": model}), Quirks())
-    validate(encoded.payload)
-    losses = [f"{loss.field}: {loss.reason}" for loss in encoded.losses]
-    golden(f"requests/{str(fixture).replace('/', '.')}.{model}", {"payload": encoded.payload, "losses": losses})
-
-
-def _fields(request: Any) -> dict[str, Any]:
-    return {name: getattr(request, name) for name in request.__struct_fields__}
+from tests.protocols.laws import NATIVE
 
 
 def call_of(part: dict[str, Any]) -> dict[str, Any]:

@@ -1,9 +1,8 @@
-"""Fixtures, goldens and short ways to run a codec."""
+"""Fixtures and short ways to run a codec."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from axonhub_cli.vendors import CHANNEL_TYPES, Quirks
 
 TESTS = Path(__file__).parents[2]
 FIXTURES = TESTS / "fixtures" / "openai_chat"
-GOLDEN = TESTS / "golden" / "openai_chat"
 STREAMS = sorted((FIXTURES / "streams").glob("*.sse"))
 # Streams of vendors that need to be read with their own quirks.
 QUIRKS = {"minimax-think-tags": Quirks(think_tags=True), "qwen-lone-closer": CHANNEL_TYPES["qwen"].quirks}
@@ -74,13 +72,3 @@ def failure(function: Any, *arguments: Any) -> Failure:
 
 def plain(value: Any) -> Any:
     return msgspec.to_builtins(value)
-
-
-def golden(name: str, value: Any) -> None:
-    """Compares with a file; `UPDATE_GOLDEN=1` writes it."""
-    path = GOLDEN / f"{name}.json"
-    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-    if os.environ.get("UPDATE_GOLDEN"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    assert path.read_text(encoding="utf-8") == text

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
+from msgspec.structs import replace
 
 from axonhub_cli.llm.content import (
     TextPart,
@@ -15,6 +14,8 @@ from axonhub_cli.llm.request import ChoiceMode, Message, Reasoning, ResponseForm
 from axonhub_cli.protocols.openai_chat import CODEC
 from axonhub_cli.protocols.openai_responses.request import decode_request as decode_responses
 from axonhub_cli.vendors import CHANNEL_TYPES, Quirks
+from tests import golden
+from tests.protocols.laws import REQUESTS, Fixture
 from tests.protocols.openai_chat.asking import (
     PARAMS,
     RUN,
@@ -24,29 +25,15 @@ from tests.protocols.openai_chat.asking import (
     sent,
     user,
 )
-from tests.protocols.openai_chat.support import FIXTURES, golden
 
-CODEX = sorted((FIXTURES / "codex").glob("*.json"))
-VENDORS = ("openai", "openai-compatible", "deepseek", "moonshot", "zai", "qwen", "minimax", "openrouter")
+CODEX = [fixture for fixture in REQUESTS if fixture.name.startswith("codex-")]
 
 
-@pytest.mark.parametrize("vendor", VENDORS)
-@pytest.mark.parametrize("path", CODEX, ids=lambda path: path.stem)
-def test_codex(path: Path, vendor: str) -> None:
-    request = decode_responses(msgspec.json.decode(path.read_bytes()))
-    encoded = CODEC.encode_request(request, CHANNEL_TYPES[vendor].quirks)
-    losses = [f"{loss.field}: {loss.reason}" for loss in encoded.losses]
-    golden(f"requests/{path.stem}.{vendor}", {"payload": encoded.payload, "losses": losses})
-    again = CODEC.encode_request(request, CHANNEL_TYPES[vendor].quirks)  # pitfall 20
-    assert msgspec.json.encode(again.payload) == msgspec.json.encode(encoded.payload)
-
-
-@pytest.mark.parametrize("path", CODEX, ids=lambda path: path.stem)
-def test_codex_fits_openais_own_types(path: Path) -> None:
-    request = decode_responses(msgspec.json.decode(path.read_bytes()))
-    PARAMS.validate_python(CODEC.encode_request(request, CHANNEL_TYPES["openai"].quirks).payload, strict=True)
-    plain = msgspec.structs.replace(request, reasoning=None)  # the rest of a strict vendor's payload is OpenAI's too
-    PARAMS.validate_python(CODEC.encode_request(plain, CHANNEL_TYPES["openai-compatible"].quirks).payload, strict=True)
+@pytest.mark.parametrize("asked", CODEX, ids=str)
+def test_a_strict_vendors_payload_is_openais_too(asked: Fixture) -> None:
+    request = replace(asked.codec.decode_request(asked.payload), reasoning=None)  # said in words of its own
+    payload = CODEC.encode_request(request, CHANNEL_TYPES["openai-compatible"].quirks).payload
+    PARAMS.validate_python(payload, strict=True)
 
 
 def test_pitfall_27_files_and_sounds_of_a_responses_client() -> None:
@@ -91,7 +78,7 @@ EVERYTHING: dict[str, Any] = {
 @pytest.mark.parametrize("vendor", [name for name, row in CHANNEL_TYPES.items() if CODEC.name in row.protocols])
 def test_pitfall_13_only_known_fields_leave(vendor: str) -> None:
     encoded = encode(user("x"), quirks=CHANNEL_TYPES[vendor].quirks, **EVERYTHING)
-    golden(f"fields/{vendor}", {"sent": sorted(encoded.payload), "lost": sorted(lost(encoded))})
+    golden.check(f"openai_chat/fields/{vendor}.json", {"sent": sorted(encoded.payload), "lost": sorted(lost(encoded))})
     assert {"include", "client_metadata"} <= lost(encoded)  # `store: false` asks for nothing
     assert not encoded.payload.keys() & {"store", "include", "client_metadata"}
 
@@ -150,7 +137,7 @@ def test_pitfalls_16_and_17_every_effort_for_every_vendor(vendor: str) -> None:
         encoded = encode(user("x"), reasoning=Reasoning(effort), stream=True, quirks=CHANNEL_TYPES[vendor].quirks)
         said = {name: encoded.payload[name] for name in EFFORT_FIELDS if name in encoded.payload}
         table[str(effort)] = {"sent": said, "loss": [loss.reason for loss in encoded.losses]}
-    golden(f"efforts/{vendor}", table)
+    golden.check(f"openai_chat/efforts/{vendor}.json", table)
 
 
 def test_pitfall_17_off_in_each_vendors_words() -> None:

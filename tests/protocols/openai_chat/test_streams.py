@@ -13,16 +13,10 @@ from axonhub_cli.llm.events import PartDelta, PartEnd, PartStart, ResponseEnd, S
 from axonhub_cli.llm.fold import fold, unfold
 from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols.openai_chat import CODEC
-from tests.protocols.openai_chat.support import STREAMS, decode, golden, plain, quirks_of
+from tests.protocols.openai_chat.support import STREAMS, decode, plain, quirks_of
 
 streams = pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
 ASKED = Request("asked-for", extras={"openai_chat": {"stream_options": {"include_usage": True}}})
-
-
-@streams
-def test_answer(path: Path) -> None:
-    events = decode(path.read_bytes(), quirks=quirks_of(path))
-    golden(f"streams/{path.stem}", plain(fold(events)))
 
 
 @streams

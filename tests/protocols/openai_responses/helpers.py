@@ -21,7 +21,6 @@ from axonhub_cli.vendors import Quirks
 
 ROOT = Path(__file__).parents[2]
 FIXTURES = ROOT / "fixtures" / "openai_responses"
-GOLDEN = ROOT / "golden" / "openai_responses"
 NATIVE = Quirks(
     custom_tools=True,
     hosted_tools=("*",),

@@ -20,9 +20,9 @@ from axonhub_cli.llm.errors import APIError, ErrorKind
 from axonhub_cli.llm.events import PartDelta, PartEnd, PartStart, ResponseEnd, ResponseStart, StreamError
 from axonhub_cli.llm.response import FinishKind, FinishReason, Response, Usage
 from axonhub_cli.protocols.openai_responses import CODEC, COMPACT
+from tests import golden
 
 from .helpers import (
-    GOLDEN,
     answer,
     call,
     check_extra,
@@ -67,8 +67,8 @@ def test_every_kind_of_part_fits_the_sdk_61() -> None:
     asked = request(tools=TOOLS, stream=True)
     events = stream(asked, answer(*EVERYTHING, kind=FinishKind.TOOL_CALLS, usage=USAGE))
     check_order(events)
-    golden = GOLDEN / "every-kind-of-part.events.jsonl"
-    assert "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events) == golden.read_text()
+    told = "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in events)
+    golden.check("openai_responses/every-kind-of-part.events.jsonl", told)
     final = events[-1]["response"]
     assert final["output"] == done_items(events)
     assert final["model"] == "asked-for"  # pitfall 55
