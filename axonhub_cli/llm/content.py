@@ -47,12 +47,14 @@ class AudioPart(Struct, frozen=True, tag="audio"):
 
 
 class FilePart(Struct, frozen=True, tag="file"):
-    """A file: base64 or data: URL in `data`, or a `url`, or the `file_id` of the vendor that holds it."""
+    """A file: base64 or data: URL in `data`, or a `url`, or the `file_id` under which `holder` (openai, anthropic)
+    has it: nobody else can open it."""
 
     data: str | None = None
     url: str | None = None
     file_id: str | None = None
     filename: str | None = None
+    holder: str | None = None
 
 
 class ReasoningPart(Struct, frozen=True, tag="reasoning"):

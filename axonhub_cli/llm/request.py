@@ -93,7 +93,8 @@ class Request(Struct, frozen=True):
     `extras` keeps, by protocol name, the top-level fields that only that protocol knows;
     a codec of another protocol reports each as a Loss. `compaction` is set when the client
     wants the conversation replaced by a summary and nothing else. `namespaces` holds the
-    descriptions of tool namespaces by name.
+    descriptions of tool namespaces by name. `needed` says of fields in `extras` why a server of another protocol
+    must not be asked without them.
     """
 
     model: str
@@ -113,6 +114,7 @@ class Request(Struct, frozen=True):
     service_tier: str | None = None
     compaction: bool = False
     extras: Mapping[str, Mapping[str, Any]] = {}
+    needed: Mapping[str, str] = {}
 
     def declared_tools(self) -> Iterator[Tool]:
         """Every tool the model may call now, in the order it was declared: the list itself,

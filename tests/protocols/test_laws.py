@@ -202,6 +202,7 @@ OUR_WORDS: dict[str, tuple[str, ...]] = {
     "thoughtSignature": ("reasoning", "state"),
     "signature": ("state",),
     "encrypted_content": ("state",),
+    "reasoning_details": ("reasoning", "state"),
     "citations": ("annotations",),
     "input_image": ("image",),
     "input_file": ("file",),
@@ -211,7 +212,13 @@ OUR_WORDS: dict[str, tuple[str, ...]] = {
     "fileData": ("file",),
 }
 IN_THE_PATH = {"gemini": ({"model"}, {"stream"})}  # what such a wire says beside the body
-DEFAULTS = ((("n",), 1), (("tool_choice",), "auto"), (("text", "format", "name"), "codex_output_schema"))
+DEFAULTS = (
+    (("n",), 1),
+    (("generationConfig", "candidateCount"), 1),
+    (("generation_config", "candidate_count"), 1),
+    (("tool_choice",), "auto"),
+    (("text", "format", "name"), "codex_output_schema"),
+)
 
 
 def without_each(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any, Any]]:

@@ -25,6 +25,7 @@ from axonhub_cli.protocols.anthropic_messages import fields as read
 from axonhub_cli.protocols.anthropic_messages.fields import NAME, JSONObject
 
 SEALED = "axh1."
+HOLDER = "anthropic"  # of files that have an id here
 _KNOWN = {
     "text": frozenset({"type", "text", "citations"}),
     "thinking": frozenset({"type", "thinking", "signature"}),
@@ -141,7 +142,7 @@ def _image(block: JSONObject, path: str) -> tuple[Part, Extras]:
     if kind == "url":
         return ImagePart(read.required(source, "url", path)), extras
     if kind == "file":
-        return FilePart(file_id=read.required(source, "file_id", path)), {"": dict(block)}
+        return FilePart(file_id=read.required(source, "file_id", path), holder=HOLDER), {"": dict(block)}
     return OpaquePart(NAME, "image", dict(block)), {}
 
 
@@ -157,7 +158,7 @@ def _document(block: JSONObject, path: str) -> tuple[Part, Extras]:
         case "url":
             return FilePart(url=read.required(source, "url", path), filename=title), extras
         case "file":
-            return FilePart(file_id=read.required(source, "file_id", path), filename=title), extras
+            return FilePart(file_id=read.required(source, "file_id", path), filename=title, holder=HOLDER), extras
         case "text":
             return TextPart(_titled(title, read.required(source, "data", path))), {"": dict(block)}
         case "content":

@@ -29,6 +29,7 @@ from axonhub_cli.llm.content import (
     ToolsPart,
 )
 from axonhub_cli.llm.request import Message
+from axonhub_cli.protocols.anthropic_messages.blocks import HOLDER
 from axonhub_cli.protocols.anthropic_messages.fields import NAME
 from axonhub_cli.protocols.anthropic_messages.losses import Losses
 from axonhub_cli.protocols.base import JSON
@@ -58,7 +59,6 @@ class BlockWriter:
     """Writes the blocks of one request."""
 
     def __init__(self, quirks: Quirks, losses: Losses) -> None:
-        self.path = "messages"  # of the message whose parts are being written
         self._quirks = quirks
         self._losses = losses
 
@@ -94,7 +94,7 @@ class BlockWriter:
     def thinking(self, part: ReasoningPart) -> JSON | None:
         """The signed block byte for byte as it came; what is foreign or unsigned is dropped, never forged (pitfalls
         63-65), except for vendors that want the bare text back (124)."""
-        self._losses.foreign(part.opaque, self.path + ".")
+        self._foreign_state(part.opaque, "reasoning")
         state = part.opaque.get(NAME)
         state = state if isinstance(state, Mapping) else {}
         if isinstance(state.get("data"), str):
@@ -109,7 +109,7 @@ class BlockWriter:
 
     def call(self, part: ToolCallPart, call_id: str) -> JSON:
         """A tool call; its input is an object, whatever the model once wrote (pitfalls 6, 46)."""
-        self._losses.foreign(part.opaque, self.path + ".")
+        self._foreign_state(part.opaque, "tool_call")
         text = wrap_input(part.input) if part.kind is ToolKind.CUSTOM else part.input
         return {"type": "tool_use", "id": call_id, "name": call_name(part), "input": self._input(text)}
 
@@ -129,6 +129,10 @@ class BlockWriter:
         if part.failed is not None:
             written["is_error"] = part.failed
         return restored(written, {path: value for path, value in kept.items() if not path.startswith(".content[")})
+
+    def _foreign_state(self, opaque: Mapping[str, Any], name: str) -> None:
+        for protocol in sorted(opaque.keys() - {NAME}):
+            self._losses.add(f"messages.{name}.state", f"only {protocol} knows it")
 
     def _input(self, text: str) -> Any:
         if not text.strip():
@@ -174,7 +178,7 @@ class BlockWriter:
         source: JSON | None = None
         if part.url is not None:
             source = {"type": "url", "url": part.url}
-        elif part.file_id is not None:
+        elif part.file_id is not None and part.holder == HOLDER:
             source = {"type": "file", "file_id": part.file_id}
         elif part.data is not None:
             source = _document(part.data)

@@ -15,6 +15,7 @@ from axonhub_cli.protocols.anthropic_messages.ids import CallIds
 from axonhub_cli.protocols.anthropic_messages.losses import Losses
 from axonhub_cli.protocols.anthropic_messages.models import model_of
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.media import left_out
 from axonhub_cli.vendors import Quirks
 
 NO_RESULT = "[no result: the call was interrupted]"
@@ -65,7 +66,7 @@ class _Writer:
         # From Opus 4.8 on a system message may follow a user's, before the assistant's or at the end (pitfall 75).
         self._mid_system = quirks.mid_system == "always" or (quirks.mid_system == "auto" and self._model.since(4, 8))
         self._ids = CallIds()
-        self._at = self._count = 0  # messages and calls met so far
+        self._count = 0  # calls met so far
         self._turn: list[JSON] = []  # of the assistant
         self._calls: list[tuple[int, str]] = []  # ordinal and id
         self._answered = False  # a result has been seen since the calls
@@ -74,8 +75,6 @@ class _Writer:
 
     def add(self, message: Message) -> None:
         """The next message of the conversation."""
-        self._blocks.path = f"messages[{self._at}]"
-        self._at += 1
         self._losses.foreign(message.extras, "messages.")
         if message.name is not None:
             self._losses.add("messages.name")
@@ -122,6 +121,8 @@ class _Writer:
         blocks: list[JSON] = []
         for place, part in enumerate(message.parts):
             block = self._call(part) if isinstance(part, ToolCallPart) else self._blocks.block(part)
+            if block is None and message.role is Role.USER and isinstance(part, OpaquePart):
+                block = text_block(left_out(part).text)
             block = restored(block, kept_fields(message, place))
             if block is not None:
                 blocks.append(block)

@@ -20,6 +20,7 @@ from axonhub_cli.protocols.anthropic_messages.output_format import encode_format
 from axonhub_cli.protocols.anthropic_messages.thinking import encode_thinking, excluded
 from axonhub_cli.protocols.anthropic_messages.tools import encode_choice, encode_tools
 from axonhub_cli.protocols.base import JSON, Encoded
+from axonhub_cli.protocols.refusals import refuse
 from axonhub_cli.vendors import Quirks
 
 _OTHERS = ("presence_penalty", "frequency_penalty", "seed", "logprobs", "top_logprobs")
@@ -30,6 +31,7 @@ _TIER_WORDS = {neutral: word for word, neutral in TIERS.items()}
 
 def encode_request(request: Request, quirks: Quirks) -> Encoded:
     """See `base.Codec.encode_request`. The same request gives the same bytes (pitfall 20)."""
+    refuse(request, NAME)
     losses = Losses()
     native = request.extras.get(NAME)
     system, messages = encode_messages(request, quirks, losses)
@@ -106,8 +108,6 @@ def _sampling(request: Request, thinking: JSON, losses: Losses) -> JSON:
     for name in _OTHERS:
         if getattr(sampling, name) is not None:
             losses.add(name)
-    if sampling.count is not None:
-        losses.add("n", "Anthropic gives one answer")
     return given | {"stop_sequences": stop}
 
 

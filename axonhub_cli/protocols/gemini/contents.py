@@ -18,6 +18,7 @@ from axonhub_cli.protocols.gemini.models import takes_sentinel
 from axonhub_cli.protocols.gemini.parts import call_arguments, call_name, encode_part
 from axonhub_cli.protocols.gemini.results import encode_result, pair_results
 from axonhub_cli.protocols.gemini.signatures import FIELD, NAME, SENTINEL, TEXT, THOUGHT, signature_of
+from axonhub_cli.protocols.media import left_out
 from axonhub_cli.vendors import Quirks
 
 OPENING = "[Earlier messages are left out.]"
@@ -123,6 +124,8 @@ class _Writer:
                 self._losses.add("messages.reasoning", "nobody but the model thinks here")
                 continue
             encoded = encode_part(part, self._quirks, self._losses)
+            if encoded is None and message.role is Role.USER and isinstance(part, OpaquePart):
+                encoded = {"text": left_out(part).text}
             if encoded is not None and encoded.get("text") != "":  # an empty text is refused
                 written.append(encoded | _fields(own, at))
         return written

@@ -34,6 +34,7 @@ _CHOICES = {
     "ANY": ChoiceMode.REQUIRED,
     "NONE": ChoiceMode.NONE,
 }
+_NEEDED = {"cachedContent": "it holds a part of the conversation that this model cannot read"}
 TIERS = {"standard": "default", "flex": "flex", "priority": "priority"}
 
 
@@ -50,6 +51,10 @@ def decode_request(payload: JSON) -> Request:
     tier = read.text(top, "serviceTier")
     if tier is not None and tier.lower() not in TIERS:
         extras["serviceTier"] = tier
+    needed = {name: reason for name, reason in _NEEDED.items() if extras.get(name)}
+    wanted = extras.get("generationConfig.responseModalities")
+    if isinstance(wanted, list) and wanted and "TEXT" not in map(str.upper, map(str, wanted)):
+        needed["generationConfig.responseModalities"] = "this model answers in writing only"
     return Request(
         model=(read.text(top, "model") or "").removeprefix("models/"),
         messages=(*decode_system(top.get("systemInstruction")), *decode_contents(top.get("contents"))),
@@ -62,6 +67,7 @@ def decode_request(payload: JSON) -> Request:
         stream=bool(top.get("stream")),
         service_tier=TIERS.get(tier.lower()) if tier else None,
         extras={NAME: extras} if extras else {},
+        needed=needed,
     )
 
 

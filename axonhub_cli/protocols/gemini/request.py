@@ -20,6 +20,7 @@ from axonhub_cli.protocols.gemini.schemas import answer_schema
 from axonhub_cli.protocols.gemini.signatures import NAME
 from axonhub_cli.protocols.gemini.thinking import encode_thinking
 from axonhub_cli.protocols.gemini.tools import encode_choice, encode_tools
+from axonhub_cli.protocols.refusals import refuse
 from axonhub_cli.vendors import Quirks
 
 ONLY_JSON = "Answer with one JSON value and nothing else: no prose, no code fence."
@@ -29,6 +30,7 @@ _TIERS = {word: tier for tier, word in TIERS.items()}
 
 def encode_request(request: Request, quirks: Quirks) -> Encoded:
     """See `base.Codec.encode_request`. The same request gives the same bytes (pitfall 20)."""
+    refuse(request, NAME)
     losses = Losses()
     system, contents = encode_contents(request, quirks, losses)
     tools = encode_tools(request, quirks, losses)

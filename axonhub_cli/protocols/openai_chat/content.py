@@ -20,11 +20,13 @@ from axonhub_cli.llm.content import (
     ToolsPart,
 )
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.media import file_name
 from axonhub_cli.protocols.openai_chat.losses import Losses
 from axonhub_cli.protocols.results import found_tools, opened
 from axonhub_cli.vendors import Quirks
 
 NAME = "openai_chat"
+HOLDER = "openai"  # of files that have an id here
 SUMMARY = "Summary of the conversation so far:\n\n"
 IMAGE_BELOW = "[image: shown in the user message below]"
 NO_IMAGE = "[image left out: this model reads text only]"
@@ -105,8 +107,9 @@ def _image(part: ImagePart, quirks: Quirks, losses: Losses) -> JSON:
 
 
 def _file(part: FilePart, quirks: Quirks, losses: Losses) -> JSON:
-    if quirks.files and (part.data is not None or part.file_id is not None):
-        fields = (("file_data", part.data), ("file_id", part.file_id), ("filename", part.filename))
+    held = part.file_id if part.holder == HOLDER else None
+    if quirks.files and (part.data is not None or held is not None):
+        fields = (("file_data", part.data), ("file_id", held), ("filename", file_name(part)))
         if part.url is not None:
             losses.add("messages.file.url", "Chat Completions takes no address of a file")
         return {"type": "file", "file": {name: value for name, value in fields if value is not None}}

@@ -72,7 +72,14 @@ def decode_request(payload: JSON) -> Request:
         user=read.text(payload, "user"),
         service_tier=read.text(payload, "service_tier"),
         extras={NAME: extras} if extras else {},
+        needed=_needed(extras),
     )
+
+
+def _needed(extras: JSON) -> dict[str, str]:
+    wanted = extras.get("modalities")
+    sound = isinstance(wanted, list) and "audio" in wanted
+    return {"modalities": "this model answers in writing only"} if sound else {}
 
 
 def _sampling(payload: JSON) -> Sampling:

@@ -25,6 +25,7 @@ from axonhub_cli.llm.errors import invalid
 from axonhub_cli.llm.request import Message, Role
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.openai_chat import fields as read
+from axonhub_cli.protocols.openai_chat.content import HOLDER
 from axonhub_cli.protocols.openai_chat.details import FIELD
 
 NAME = "openai_chat"
@@ -166,7 +167,7 @@ def _part(raw: Mapping[str, Any], path: str, extras: dict[str, Any]) -> Part:
         case "file":
             inner, path = read.as_object(raw.get(kind), path + kind), f"{path}{kind}."
             data, file_id = read.text(inner, "file_data", path), read.text(inner, "file_id", path)
-            return FilePart(data, None, file_id, read.text(inner, "filename", path))
+            return FilePart(data, None, file_id, read.text(inner, "filename", path), HOLDER)
         case _:
             return OpaquePart(NAME, kind, dict(raw))
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.efforts import effort_of_budget
 from axonhub_cli.protocols.openai_chat.losses import Losses
 from axonhub_cli.vendors import Quirks
 
@@ -36,10 +37,11 @@ def encode_effort(request: Request, quirks: Quirks, losses: Losses) -> JSON:
     if style == "none":
         losses.add("reasoning.effort", "this upstream has no switch for reasoning")
         return {}
-    if budget is not None and style not in {"reasoning", "enable_thinking"}:
-        losses.add("reasoning.budget", "this upstream takes no number of tokens")
-    if effort is None:
+    if effort is None and style in {"reasoning", "enable_thinking"}:
         return _budget(budget, style)
+    effort = effort or effort_of_budget(budget) or ""
+    if budget is not None and style not in {"reasoning", "enable_thinking"}:
+        losses.add("reasoning.budget", f"this upstream takes no number of tokens; effort is {effort}")
     if effort == OFF:
         return _off(quirks, losses)
     level = clamp(effort, quirks.efforts)

@@ -12,6 +12,7 @@ import msgspec
 
 from axonhub_cli.llm.content import (
     OpaquePart,
+    Part,
     ReasoningPart,
     RefusalPart,
     ToolCallPart,
@@ -21,6 +22,7 @@ from axonhub_cli.llm.content import (
 )
 from axonhub_cli.llm.request import Message, Request, Role
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.media import left_out
 from axonhub_cli.protocols.openai_chat.content import content, content_part, result_content, text_part
 from axonhub_cli.protocols.openai_chat.echo import Thoughts
 from axonhub_cli.protocols.openai_chat.losses import Losses
@@ -150,7 +152,7 @@ class _Writer:
     def _other(self, message: Message) -> None:
         if message.role is Role.USER:
             self._thoughts.forget()
-        found = [content_part(part, self._quirks, self._losses) for part in message.parts]
+        found = [self._shown(part, message.role) for part in message.parts]
         parts = [part for part in found if part is not None]
         if found and not parts:
             return
@@ -161,6 +163,12 @@ class _Writer:
         if message.extras:
             written |= _native(message)
         self.messages.append(written)
+
+    def _shown(self, part: Part, role: Role) -> JSON | None:
+        found = content_part(part, self._quirks, self._losses)
+        if found is None and role is Role.USER and isinstance(part, OpaquePart):
+            return text_part(left_out(part).text)
+        return found
 
     def _content(self) -> str | list[JSON] | None:
         """A string; the list only where one message had several parts, which only OpenAI's own clients send."""

@@ -17,6 +17,7 @@ from axonhub_cli.protocols.openai_chat.effort import encode_effort
 from axonhub_cli.protocols.openai_chat.losses import Losses
 from axonhub_cli.protocols.openai_chat.messages import encode_messages, plain
 from axonhub_cli.protocols.openai_chat.tools import encode_choice, encode_tools
+from axonhub_cli.protocols.refusals import refuse
 from axonhub_cli.vendors import Quirks
 
 NAME = "openai_chat"
@@ -28,6 +29,7 @@ _NOT_OPENAI = frozenset({"top_k"})  # fields sent only where a vendor's list nam
 
 def encode_request(request: Request, quirks: Quirks) -> Encoded:
     """See `base.Codec.encode_request`. The same request gives the same bytes (pitfall 20)."""
+    refuse(request, NAME)
     losses = Losses()
     messages = encode_messages(request, quirks, losses)
     payload: JSON = {"model": request.model, "messages": messages}

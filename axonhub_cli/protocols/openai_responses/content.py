@@ -12,9 +12,11 @@ import msgspec
 
 from axonhub_cli.llm.content import AudioPart, FilePart, ImagePart, OpaquePart, Part, RefusalPart, TextPart
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.media import file_name
 from axonhub_cli.protocols.openai_responses import fields
 from axonhub_cli.protocols.openai_responses.fields import NAME, JSONObject
 
+HOLDER = "openai"  # of files that have an id here
 _TEXTS = frozenset({"input_text", "output_text", "text", "summary_text", "reasoning_text"})
 _KNOWN: dict[str, frozenset[str]] = {
     "refusal": frozenset({"type", "refusal"}),
@@ -64,7 +66,8 @@ def decode_part(item: JSONObject, path: str) -> Part:
             return ImagePart(fields.needed(item, "image_url", path), fields.text(item, "detail", path))
         case "input_file":
             names = ("file_data", "file_url", "file_id", "filename")
-            return FilePart(*(fields.text(item, name, path) for name in names))
+            data, url, file_id, filename = (fields.text(item, name, path) for name in names)
+            return FilePart(data, url, file_id, filename, HOLDER)
         case "input_audio":
             audio = fields.table(item, "input_audio", path)
             if audio is None:
@@ -101,7 +104,12 @@ def encode_part(part: Part, *, output: bool) -> JSON | None:
         case AudioPart():
             return {"type": "input_audio", "input_audio": {"data": part.data, "format": part.format}}
         case FilePart():
-            values = {"file_data": part.data, "file_url": part.url, "file_id": part.file_id, "filename": part.filename}
+            values = {
+                "file_data": part.data,
+                "file_url": part.url,
+                "file_id": part.file_id,
+                "filename": file_name(part),
+            }
             return {"type": "input_file"} | {name: value for name, value in values.items() if value is not None}
         case OpaquePart(protocol=protocol) if protocol == NAME:
             return dict(part.raw)

@@ -13,10 +13,12 @@ import msgspec
 from axonhub_cli.llm.content import FunctionTool, HostedTool, Tool
 from axonhub_cli.llm.request import Request, ResponseFormat, ToolChoice
 from axonhub_cli.protocols.base import JSON, Encoded, Loss
-from axonhub_cli.protocols.openai_responses.fields import NAME
+from axonhub_cli.protocols.efforts import effort_of_budget
+from axonhub_cli.protocols.openai_responses.fields import LOGPROBS, NAME
 from axonhub_cli.protocols.openai_responses.history import History
 from axonhub_cli.protocols.openai_responses.lower import lower_tool
 from axonhub_cli.protocols.openai_responses.tools import encode_choice, encode_tool, encode_tools, kind_of
+from axonhub_cli.protocols.refusals import refuse
 from axonhub_cli.protocols.tools import CallableTool, ToolNames, declared_name, flat_name
 from axonhub_cli.vendors import Quirks
 
@@ -32,6 +34,7 @@ def encode_request(request: Request, quirks: Quirks) -> Encoded:
     For clients of other protocols nothing is stored, and encrypted reasoning is asked for: the conversation is sent
     whole every time. A Responses client's own words on both are passed on.
     """
+    refuse(request, NAME)
     losses: list[Loss] = []
     native = dict(request.extras.get(NAME, {}))
     history = History(request, quirks, losses)
@@ -45,8 +48,8 @@ def encode_request(request: Request, quirks: Quirks) -> Encoded:
     if NAME not in request.extras:
         payload |= {"store": False, "include": ["reasoning.encrypted_content"]}
         _spell_out(payload, quirks)
-    if request.sampling.logprobs:
-        payload["include"] = [*payload.get("include", ()), "message.output_text.logprobs"]
+    if request.sampling.logprobs and NAME not in request.extras:
+        payload["include"] = [*payload.get("include", ()), LOGPROBS]
     payload |= native
     for protocol, values in request.extras.items():
         if protocol != NAME:
@@ -61,7 +64,7 @@ def _spell_out(payload: JSON, quirks: Quirks) -> None:
     for tool in payload.get("tools", ()):
         if tool["type"] == "function" and quirks.strict_tools:
             tool.setdefault("strict", False)
-            tool.setdefault("parameters", None)
+            tool.setdefault("parameters", {"type": "object", "properties": {}})
     for item in payload["input"]:
         for part in item.get("content") or ():
             if part["type"] == "input_image":
@@ -176,8 +179,6 @@ def _settings(payload: JSON, request: Request, quirks: Quirks, native: JSON, los
     payload |= {name: value for name, value in values.items() if value is not None}
     losses += [Loss(name, _NO_WORD) for name in _LOSSES if getattr(sampling, name) is not None]
     losses += [Loss(f"stop[{index}]", _NO_WORD) for index in range(len(sampling.stop))]
-    if sampling.count is not None:
-        losses.append(Loss("n", "Responses gives one answer"))
     if reasoning := _reasoning(request, quirks, native, losses):
         payload["reasoning"] = reasoning
     if text := _text(payload, request, quirks, native, losses):
@@ -188,7 +189,7 @@ def _reasoning(request: Request, quirks: Quirks, native: JSON, losses: list[Loss
     value: JSON = native.pop("reasoning", {})
     if (reasoning := request.reasoning) is None:
         return value
-    effort = reasoning.effort or _effort_of_budget(reasoning.budget)
+    effort = reasoning.effort or effort_of_budget(reasoning.budget)
     if reasoning.budget is not None:
         losses.append(Loss("reasoning.budget", f"Responses counts no thinking tokens; effort is {effort}"))
     if effort is not None:
@@ -199,13 +200,6 @@ def _reasoning(request: Request, quirks: Quirks, native: JSON, losses: list[Loss
             )
         value = {**({"effort": legal} if legal else {}), **value}
     return value | ({"summary": reasoning.summary} if reasoning.summary else {})
-
-
-def _effort_of_budget(budget: int | None) -> str | None:
-    if budget is None:
-        return None
-    steps = ((0, "none"), (2048, "low"), (8192, "medium"))
-    return next((effort for limit, effort in steps if budget <= limit), "high")
 
 
 def clamp_effort(effort: str, legal: tuple[str, ...]) -> str | None:

@@ -10,6 +10,7 @@ import msgspec
 from axonhub_cli.llm.errors import invalid
 
 NAME = "openai_responses"
+LOGPROBS = "message.output_text.logprobs"  # in `include`
 JSONObject = Mapping[str, Any]
 
 

@@ -21,8 +21,9 @@ from axonhub_cli.llm.content import (
 )
 from axonhub_cli.llm.request import Message, Request, Role
 from axonhub_cli.protocols.base import JSON, Loss
+from axonhub_cli.protocols.media import left_out
 from axonhub_cli.protocols.openai_responses.calls import call_item, output_item
-from axonhub_cli.protocols.openai_responses.content import encode_part
+from axonhub_cli.protocols.openai_responses.content import HOLDER, encode_part
 from axonhub_cli.protocols.openai_responses.fields import NAME
 from axonhub_cli.protocols.openai_responses.items import CONTENT, ITEM
 from axonhub_cli.protocols.openai_responses.tools import encode_tools
@@ -231,6 +232,8 @@ class History:
         item = encode_part(kept, output=output)
         if item is None:
             self._losses.append(Loss(f"{self._path}.{_name(kept)}", "Responses has no word for it"))
+            if isinstance(kept, OpaquePart) and not output:
+                return encode_part(left_out(kept), output=False)
         return item
 
     def _kept(self, part: Part) -> Part:
@@ -238,7 +241,8 @@ class History:
         quirks = self._quirks
         audio = self._own and (quirks.audio or self._native)  # the SDK's types do not list it; the client must know
         takes = {ImagePart: quirks.vision, AudioPart: audio, FilePart: quirks.files}
-        if takes.get(type(part), True):
+        away = isinstance(part, FilePart) and not (part.data or part.url) and part.holder != HOLDER
+        if takes.get(type(part), True) and not away:
             return part
         self._losses.append(Loss(f"{self._path}.{_name(part)}", "this vendor does not take it"))
         return TextPart(_OMITTED.format(_name(part)))

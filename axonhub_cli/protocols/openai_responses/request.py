@@ -8,7 +8,7 @@ from axonhub_cli.llm.content import TextPart
 from axonhub_cli.llm.request import Message, Reasoning, Request, ResponseFormat, Role, Sampling
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.openai_responses import fields
-from axonhub_cli.protocols.openai_responses.fields import NAME, JSONObject
+from axonhub_cli.protocols.openai_responses.fields import LOGPROBS, NAME, JSONObject
 from axonhub_cli.protocols.openai_responses.items import ITEM, decode_item
 from axonhub_cli.protocols.openai_responses.tools import decode_choice, decode_tools
 
@@ -48,6 +48,7 @@ def decode_request(payload: JSON) -> Request:
     choice, native_choice = decode_choice(payload.get("tool_choice"))
     reasoning, native_reasoning = _reasoning(payload)
     form, verbosity, native_text = _text(payload)
+    top_logprobs = fields.integer(payload, "top_logprobs")
     extras = fields.rest(payload, _SHARED)
     for name, value in (("tool_choice", native_choice), ("reasoning", native_reasoning), ("text", native_text)):
         if value:
@@ -64,7 +65,8 @@ def decode_request(payload: JSON) -> Request:
         sampling=Sampling(
             temperature=fields.number(payload, "temperature"),
             top_p=fields.number(payload, "top_p"),
-            top_logprobs=fields.integer(payload, "top_logprobs"),
+            logprobs=True if top_logprobs is not None or LOGPROBS in fields.array(payload, "include") else None,
+            top_logprobs=top_logprobs,
         ),
         reasoning=reasoning,
         format=form,

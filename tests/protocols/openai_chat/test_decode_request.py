@@ -77,7 +77,7 @@ def test_parts_and_tools() -> None:
     user = request.messages[2]
     assert (user.role, user.name) == (Role.USER, "ann")
     assert user.parts[1] == ImagePart("data:image/png;base64,iVBORw0KGgo=", "high")
-    assert user.parts[4] == FilePart(file_id="file-1")
+    assert user.parts[4] == FilePart(file_id="file-1", holder="openai")
     calls = request.messages[3].parts
     assert calls[2] == ToolCallPart("call_2", "apply_patch", "*** Begin Patch\n*** End Patch", ToolKind.CUSTOM)
     assert request.messages[5].parts == (ToolResultPart("call_2", (TextPart("done"),)),)

@@ -38,7 +38,7 @@ def test_a_chat_client_at_a_responses_upstream() -> None:
             Message(Role.ASSISTANT, (ReasoningPart("r"), TextPart("Yes"), ToolCallPart("c", "f", ""))),
             Message(Role.TOOL, (ToolResultPart("c", (TextPart("ok"),)),)),
         ),
-        sampling=Sampling(0.1, seed=3, stop=("x",), count=2),
+        sampling=Sampling(0.1, seed=3, stop=("x",)),
         extras={"openai_chat": {"prediction": {}}},
     )
     payload, losses = encode(asked, NATIVE)
@@ -52,7 +52,7 @@ def test_a_chat_client_at_a_responses_upstream() -> None:
     ]
     assert payload["input"][3]["arguments"] == "{}"  # pitfall 6
     assert (payload["store"], payload["include"]) == (False, ["reasoning.encrypted_content"])
-    assert {loss.field for loss in losses} == {"seed", "stop[0]", "n", "prediction"}
+    assert {loss.field for loss in losses} == {"seed", "stop[0]", "prediction"}
 
 
 def test_orphans_and_duplicates_8_9() -> None:
