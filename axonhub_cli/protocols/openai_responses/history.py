@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from msgspec.structs import replace
+
 from axonhub_cli.llm.content import (
     AudioPart,
     CompactionPart,
@@ -16,6 +18,7 @@ from axonhub_cli.llm.content import (
     RefusalPart,
     TextPart,
     ToolCallPart,
+    ToolKind,
     ToolResultPart,
     ToolsPart,
 )
@@ -53,6 +56,12 @@ class History:
         self._losses = losses
         self._native = quirks.custom_tools
         self._own = NAME in request.extras  # a Responses client asks
+        self._custom = {  # ids of calls; Chat's results do not say what kind of call they answer
+            part.call_id
+            for message in request.messages
+            for part in message.parts
+            if isinstance(part, ToolCallPart) and part.kind is ToolKind.CUSTOM
+        }
         self._items: list[JSON] = []
         self._pictures: list[JSON] = []  # out of tool results, waiting for the end of their batch (pitfall 10)
         self._system: list[str] = []
@@ -162,6 +171,8 @@ class History:
 
     def _result(self, part: ToolResultPart, id: str | None) -> JSON:
         quirks = self._quirks
+        if part.kind is ToolKind.FUNCTION and part.call_id in self._custom:
+            part = replace(part, kind=ToolKind.CUSTOM)
         stays = quirks.vision and (quirks.tool_images or self._native)
         moved = [] if stays else [image for image in part.content if isinstance(image, ImagePart)]
         content = tuple(self._kept(item) for item in part.content if item not in moved)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from axonhub_cli.llm.content import ImagePart, ReasoningPart, TextPart, ToolCallPart, ToolResultPart
+from axonhub_cli.llm.content import ImagePart, ReasoningPart, TextPart, ToolCallPart, ToolKind, ToolResultPart
 from axonhub_cli.llm.request import Message, Reasoning, Request, ResponseFormat, Role, Sampling
 from axonhub_cli.protocols.base import Loss
 from axonhub_cli.protocols.openai_responses import CODEC
@@ -53,6 +53,23 @@ def test_a_chat_client_at_a_responses_upstream() -> None:
     assert payload["input"][3]["arguments"] == "{}"  # pitfall 6
     assert (payload["store"], payload["include"]) == (False, ["reasoning.encrypted_content"])
     assert {loss.field for loss in losses} == {"seed", "stop[0]", "prediction"}
+
+
+def test_a_custom_call_has_an_output_of_its_own_kind() -> None:
+    """OpenAI finds no other; Chat's results do not say what kind of call they answer."""
+    called = ToolCallPart("c", "apply_patch", "*** Begin Patch", ToolKind.CUSTOM)
+    asked = Request(
+        "m",
+        (
+            Message(Role.USER, (TextPart("Hi"),)),
+            Message(Role.ASSISTANT, (called,)),
+            Message(Role.TOOL, (ToolResultPart("c", (TextPart("ok"),)),)),
+        ),
+    )
+    kinds = [item["type"] for item in encode(asked, NATIVE)[0]["input"]]
+    assert kinds == ["message", "custom_tool_call", "custom_tool_call_output"]
+    kinds = [item["type"] for item in encode(asked)[0]["input"]]
+    assert kinds == ["message", "function_call", "function_call_output"]
 
 
 def test_orphans_and_duplicates_8_9() -> None:
