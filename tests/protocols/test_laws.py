@@ -240,7 +240,8 @@ def is_answer(payload: Any, path: tuple[str, ...]) -> bool:
     """Whether this is a tool's answer: what it says of the tool's name, the call has said."""
     for step in path:
         payload = payload[int(step)] if isinstance(payload, list) else payload[step]
-    return path[-1] == "functionResponse" or str(payload.get("type", "")).endswith("_output")
+    role, kind = payload.get("role"), payload.get("type")
+    return path[-1] == "functionResponse" or role in ("tool", "function") or str(kind).endswith("_output")
 
 
 def words_for(payload: Any, path: tuple[str, ...]) -> set[str]:
@@ -260,13 +261,14 @@ def told(path: tuple[str, ...], payload: Any, losses: tuple[Loss, ...]) -> bool:
     """Whether a loss tells of a field: by its path, one above it, or a word for it."""
     fields = [re.sub(r"\[(\d+)\]", r".\1", loss.field) for loss in losses]
     words = words_for(payload, path)
-    return any(".".join(path).startswith(field) or field.split(".")[-1] in words for field in fields)
+    whole_path = ".".join((*path, ""))
+    return any(whole_path.startswith(f"{field}.") or field.split(".")[-1] in words for field in fields)
 
 
 @pytest.mark.parametrize(
     ("request_", "target"),
-    [(fixture, codec) for fixture in laws.REQUESTS for codec in PROTOCOLS.values() if codec is not fixture.codec],
-    ids=lambda value: value.name if hasattr(value, "encode_error") else str(value),
+    [(fixture, codec) for fixture in laws.REQUESTS for codec in PROTOCOLS.values()],
+    ids=laws.named,
 )
 def test_loss(request_: Fixture, target: Codec) -> None:
     """What can be taken away unnoticed was lost in silence."""

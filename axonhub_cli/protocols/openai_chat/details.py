@@ -13,7 +13,7 @@ from axonhub_cli.protocols.parts import PartWriter
 NAME = "openai_chat"
 FIELD = "reasoning_details"
 _GROWING = ("text", "summary", "data")
-_STATE = ("signature", "data", "id")  # what makes a block more than its text
+STATE = ("signature", "data", "id")  # what makes a block more than its text
 
 
 class DetailReader:
@@ -51,7 +51,7 @@ class DetailReader:
         if not self._blocks:
             return
         blocks, self._blocks = list(self._blocks.values()), {}
-        if any(block.get(name) for block in blocks for name in _STATE):
+        if any(block.get(name) for block in blocks for name in STATE):
             writer.state(NAME, {FIELD: blocks})
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from axonhub_cli.llm.content import ReasoningPart
 from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols.base import JSON
-from axonhub_cli.protocols.openai_chat.details import FIELD, NAME, rebuilt, stored
+from axonhub_cli.protocols.openai_chat.details import FIELD, NAME, STATE, rebuilt, stored
 from axonhub_cli.protocols.openai_chat.effort import OFF
 from axonhub_cli.protocols.openai_chat.losses import Losses
 from axonhub_cli.vendors import Quirks
@@ -67,6 +67,8 @@ class Thoughts:
         if quirks.reasoning_field == FIELD:
             self._details(message, text, blocks)
             return
+        if any(block.get(name) for block in blocks for name in STATE):
+            self._losses.add("messages.reasoning.state", "this upstream takes the text alone")
         if not text and self._thinks and "tool_calls" in message and quirks.reasoning_field not in message:
             text = quirks.reasoning_placeholder
         if text:

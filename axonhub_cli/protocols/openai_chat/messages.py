@@ -88,9 +88,11 @@ class _Writer:
     def add(self, message: Message) -> None:
         """The next message of the conversation."""
         for protocol, fields in message.extras.items():
-            if protocol != NAME:
-                for field in fields:
+            for field in fields:
+                if protocol != NAME:
                     self._losses.add(f"messages.{field}", "Chat Completions has no word for it")
+                elif "." in field:
+                    self._losses.add(f"messages.{field}", "this upstream is sent plain parts")
         match message.role:
             case Role.ASSISTANT:
                 self._assistant(message)
