@@ -48,10 +48,14 @@ def test_split(stream: Fixture, step: int, newline: bytes) -> None:
 
 
 @streams
-def test_cut_upstream(stream: Fixture) -> None:
-    data = stream.data
+def test_cut_upstream(stream: Fixture) -> None:  # pitfalls 37, 38
+    """No half answer ends as a whole one."""
+    data, answer = stream.data, laws.plain(fold(decode(stream)))
     for cut in laws.cuts(data):
-        list(check(decode_bytes(stream.codec, data[:cut])))
+        events = list(check(decode_bytes(stream.codec, data[:cut])))
+        if isinstance(events[-1], ResponseEnd):
+            found = laws.plain(fold(events))
+            assert (found.parts, found.finish_reason) == (answer.parts, answer.finish_reason)
 
 
 @streams
