@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.fakes.chat_rules import OPENAI, Dialect, judge
 from tests.fakes.provider import JSON, Frame, Provider, pieces, sse
-from tests.fakes.script import Call, Custom, Fault, Reply, Say, Search, Steps, Summary, Think
+from tests.fakes.script import Call, Custom, Fault, Reply, Say, Search, Steps, Summary, Think, as_function
 
 
 class ChatRequest:
@@ -85,8 +85,8 @@ class ChatProvider(Provider):
     def view(self, body: JSON, headers: dict[str, str]) -> ChatRequest:
         return ChatRequest(body, headers)
 
-    def judge(self, body: JSON) -> Fault | None:
-        return judge(body, self.dialect, self._thoughts)
+    def judge(self, request: ChatRequest) -> Fault | None:
+        return judge(request.body, self.dialect, self._thoughts)
 
     def whole(self, reply: Reply, request: ChatRequest) -> JSON:
         calls = self._calls(reply, request)
@@ -126,7 +126,7 @@ class ChatProvider(Provider):
         parts = [part for part in reply.parts if isinstance(part, Call | Custom | Search)]
         made = []
         for part in parts:
-            name, arguments = _as_function(part)
+            name, arguments = as_function(part)
             assert name in request.tools, f"{name} is called but not offered; there are {request.tools}"
             call_id = f"call_00_{next(self._numbers):06d}"
             self._thoughts[call_id] = _thought(reply) if self.dialect.reasoning else ""
@@ -135,16 +135,6 @@ class ChatProvider(Provider):
             else:
                 made.append({"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}})
         return made
-
-
-def _as_function(part: Call | Custom | Search) -> tuple[str, str]:
-    """Flat name and arguments, as a model that knows functions only would write them."""
-    if isinstance(part, Search):
-        return "tool_search", json.dumps({"query": part.query})
-    name = f"{part.namespace}__{part.name}" if part.namespace else part.name
-    if isinstance(part, Custom):
-        return name, part.lowered if part.lowered is not None else json.dumps({"input": part.text})
-    return name, part.arguments if isinstance(part.arguments, str) else json.dumps(part.arguments)
 
 
 def _call_deltas(calls: list[JSON]) -> list[JSON]:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Self
 
 from aiohttp import web
@@ -18,7 +18,7 @@ JSON = dict[str, Any]
 
 
 class Provider:
-    """What both protocols share. A subclass says how to read, judge and answer a request."""
+    """What all protocols share. A subclass says how to read, judge and answer a request."""
 
     path = ""
     models: tuple[str, ...] = ()
@@ -42,7 +42,7 @@ class Provider:
     def view(self, body: JSON, headers: dict[str, str]) -> Any:
         raise NotImplementedError
 
-    def judge(self, body: JSON) -> Fault | None:
+    def judge(self, request: Any) -> Fault | None:
         raise NotImplementedError
 
     def stream(self, reply: Reply, request: Any) -> Iterable[Frame]:
@@ -50,6 +50,24 @@ class Provider:
 
     def whole(self, reply: Reply, request: Any) -> JSON:
         raise NotImplementedError
+
+    def stranger(self, headers: Mapping[str, str]) -> Fault | None:
+        """The refusal for who does not show the key."""
+        if headers.get("Authorization") == f"Bearer {self.key}":
+            return None
+        return Fault(401, "Incorrect API key provided.", "invalid_api_key")
+
+    def refusal(self, fault: Fault) -> JSON:
+        """The body of an error."""
+        return fault.body()
+
+    def model_list(self) -> JSON:
+        rows = [{"id": name, "object": "model", "created": 1, "owned_by": "fake"} for name in self.models]
+        return {"object": "list", "data": rows}
+
+    def add_routes(self, router: web.UrlDispatcher) -> None:
+        router.add_post(f"/v1{self.path}", self.answer)
+        router.add_get("/v1/models", self._list_models)
 
     # -- for the test
 
@@ -104,8 +122,7 @@ class Provider:
 
     async def _start(self) -> web.AppRunner:
         app = web.Application(client_max_size=64 << 20)
-        app.router.add_post(f"/v1{self.path}", self._answer)
-        app.router.add_get("/v1/models", self._list_models)
+        self.add_routes(app.router)
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1, access_log=None)
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
@@ -114,17 +131,11 @@ class Provider:
         return runner
 
     async def _list_models(self, request: web.Request) -> web.Response:
-        if fault := self._wrong_key(request):
-            return _refuse(fault)
-        rows = [{"id": name, "object": "model", "created": 1, "owned_by": "fake"} for name in self.models]
-        return web.json_response({"object": "list", "data": rows})
+        if fault := self.stranger(request.headers):
+            return self._refuse(fault)
+        return web.json_response(self.model_list())
 
-    def _wrong_key(self, request: web.Request) -> Fault | None:
-        if request.headers.get("Authorization") == f"Bearer {self.key}":
-            return None
-        return Fault(401, "Incorrect API key provided.", "invalid_api_key")
-
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         try:
             return await self._answer_or_break(request)
         except (asyncio.CancelledError, ConnectionError):
@@ -138,7 +149,7 @@ class Provider:
             self.calls += 1
             self._changed.notify_all()
         if isinstance(reply, Fault):
-            return _refuse(reply)
+            return self._refuse(reply)
         if view.body.get("stream") is not True:
             if reply.hang is not None:
                 await asyncio.sleep(3600)
@@ -146,7 +157,7 @@ class Provider:
         return await self._send(request, reply, list(self.stream(reply, view)))
 
     def _decide(self, request: web.Request, raw: bytes) -> tuple[Reply | Fault, Any]:
-        if fault := self._wrong_key(request):
+        if fault := self.stranger(request.headers):
             return fault, None
         try:
             body = json.loads(raw)
@@ -156,7 +167,7 @@ class Provider:
             return self._complain(Fault(400, "We could not parse the JSON body of your request.")), None
         view = self.view(body, {name.lower(): value for name, value in request.headers.items()})
         view.at = time.time()
-        if fault := self.judge(body):
+        if fault := self.judge(view):
             return self._complain(fault), None
         self.requests.append(view)
         try:
@@ -168,6 +179,9 @@ class Provider:
         if reply is None:
             return self._complain(Fault(400, f"script: nothing left to say to {view.last_user[-200:]!r}")), None
         return reply, view
+
+    def _refuse(self, fault: Fault) -> web.Response:
+        return web.json_response(self.refusal(fault), status=fault.status, headers=dict(fault.headers))
 
     def _complain(self, fault: Fault) -> Fault:
         self.refusals.append(fault.message)
@@ -186,10 +200,6 @@ class Provider:
             await response.write(frame)
         await response.write_eof()
         return response
-
-
-def _refuse(fault: Fault) -> web.Response:
-    return web.json_response(fault.body(), status=fault.status, headers=dict(fault.headers))
 
 
 def sse(data: JSON | str, event: str | None = None) -> Frame:

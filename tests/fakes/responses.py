@@ -104,8 +104,8 @@ class ResponsesProvider(Provider):
         request.answer_id = f"resp_{next(self._numbers):048x}"
         return request
 
-    def judge(self, body: JSON) -> Fault | None:
-        return judge(body, self._sealed)
+    def judge(self, request: ResponsesRequest) -> Fault | None:
+        return judge(request.body, self._sealed)
 
     def whole(self, reply: Reply, request: ResponsesRequest) -> JSON:
         done = [item.done for item in self._items(reply, request)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,9 +18,11 @@ class Say:
 
 @dataclass(frozen=True)
 class Think:
-    """Reasoning: `reasoning_content` of a Chat vendor, encrypted at OpenAI (with `text` as its summary)."""
+    """Reasoning: `reasoning_content` of a Chat vendor, encrypted at OpenAI (with `text` as its summary), a signed
+    block at Anthropic, or a redacted one."""
 
     text: str
+    redacted: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,16 @@ class Reply:
 
 Step = Reply | Fault | Part | str | list[Part]
 Steps = Step | Callable[[Any], Step]
+
+
+def as_function(part: Call | Custom | Search) -> tuple[str, str]:
+    """Flat name and arguments, as a model that knows functions only would write them."""
+    if isinstance(part, Search):
+        return "tool_search", json.dumps({"query": part.query})
+    name = f"{part.namespace}__{part.name}" if part.namespace else part.name
+    if isinstance(part, Custom):
+        return name, part.lowered if part.lowered is not None else json.dumps({"input": part.text})
+    return name, part.arguments if isinstance(part.arguments, str) else json.dumps(part.arguments)
 
 
 def reply_of(step: Step) -> Reply | Fault:
