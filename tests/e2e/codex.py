@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.clients import codex_binary
+from tests.e2e.clients import program
 from tests.e2e.processes import Done, bare_env, run
 
 # Kept out of the way: the network, what asks, and what would make requests of its own.
@@ -93,5 +93,5 @@ class Codex:
         return self._turn("exec", *QUIET, *args, "resume", session, prompt, seconds=seconds)
 
     def _turn(self, *args: str, seconds: float) -> Turn:
-        done = run([codex_binary(), *args], env=self.environment, cwd=self.work, seconds=seconds)
+        done = run([program("codex"), *args], env=self.environment, cwd=self.work, seconds=seconds)
         return Turn(done, [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")])

@@ -16,36 +16,67 @@ from tests.e2e.codex import Codex
 from tests.e2e.hub import Hub
 from tests.fakes.chat import ChatProvider
 from tests.fakes.chat_rules import DEEPSEEK
-from tests.fakes.provider import Provider
+from tests.fakes.messages import MessagesProvider
+from tests.fakes.provider import JSON, Provider
 from tests.fakes.responses import ResponsesProvider
 
-KINDS = ("deepseek", "openai")
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of upstream, by which the scenarios differ in nothing but these facts."""
+
+    provider: Callable[[], Provider]
+    channel: str  # its type
+    protocol: str
+    model: str | None = None  # what OpenAI's names are mapped to; None: nothing is mapped
+    sees: bool = True  # takes images
+    schema: bool = True  # answers by a JSON schema; False: it is asked to in words
+    sparing: bool = False  # writes nothing at all for a call without arguments
+    without_tools: Callable[[JSON], bool] = lambda body: "tools" not in body  # how a request says: call nothing
+
+    @property
+    def translated(self) -> bool:
+        return self.protocol != "openai_responses"
+
+
+KINDS = {
+    "deepseek": Kind(
+        lambda: ChatProvider(dialect=DEEPSEEK),
+        "deepseek",
+        "openai_chat",
+        model="deepseek-reasoner",
+        sees=False,
+        schema=False,
+        sparing=True,
+    ),
+    "openai": Kind(ResponsesProvider, "openai", "openai_responses"),
+    "anthropic": Kind(
+        MessagesProvider,
+        "anthropic",
+        "anthropic_messages",
+        model="claude-opus-4-8",
+        sparing=True,
+        without_tools=lambda body: body.get("tool_choice") == {"type": "none"},
+    ),
+}
 
 
 @dataclass
 class Stage:
     """One scenario's set: script `provider`, then let `codex` play."""
 
-    kind: str  # deepseek: Chat, so translated; openai: Responses, so passed through
+    kind: Kind
     hub: Hub
     provider: Provider
     key: str
     codex: Codex
 
-    @property
-    def translated(self) -> bool:
-        return self.kind == "deepseek"
 
-
-def make_provider(kind: str) -> Provider:
-    return ChatProvider(dialect=DEEPSEEK) if kind == "deepseek" else ResponsesProvider()
-
-
-def set_up(hub: Hub, provider: Provider, kind: str) -> str:
-    """One channel, one profile (which sends OpenAI's names to DeepSeek's model), one key; returns the key."""
-    hub.add_channel("main", provider, kind)
-    if kind == "deepseek":
-        hub.do("profile", "add", "main", "--map-regex", "gpt-.*=deepseek-reasoner")
+def set_up(hub: Hub, provider: Provider, kind: Kind) -> str:
+    """One channel, one profile (which maps OpenAI's names), one key; returns the key."""
+    hub.add_channel("main", provider, kind.channel)
+    if kind.model:
+        hub.do("profile", "add", "main", "--map-regex", f"gpt-.*={kind.model}")
         hub.do("profile", "activate", "main")
     return hub.create_key()
 
@@ -58,9 +89,9 @@ def halls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], 
     def hall(kind: str) -> tuple[Hub, Provider, str, Path]:
         if kind not in made:
             root = tmp_path_factory.mktemp(kind)
-            hub, provider = Hub(root), make_provider(kind)
+            hub, provider = Hub(root), KINDS[kind].provider()
             provider.__enter__()
-            key = set_up(hub, provider, kind)
+            key = set_up(hub, provider, KINDS[kind])
             template = hub.codex(root / "template", key)
             made[kind] = (hub.start(), provider, key, template.config)
         return made[kind]
@@ -85,7 +116,7 @@ def stage_of(
         config.parent.mkdir()
         config.write_bytes(template.read_bytes())
         codex = Codex(tmp_path, env={"AXONHUB_API_KEY": key})
-        used.append(Stage(kind, hub, provider, key, codex))
+        used.append(Stage(KINDS[kind], hub, provider, key, codex))
         return used[-1]
 
     yield make
@@ -95,7 +126,7 @@ def stage_of(
 
 @pytest.fixture(params=KINDS)
 def stage(request: pytest.FixtureRequest, stage_of: Callable[[str], Stage]) -> Stage:
-    """A scenario on both kinds of upstream."""
+    """A scenario on every kind of upstream."""
     return stage_of(request.param)
 
 
@@ -119,7 +150,7 @@ def provider_of() -> Iterator[Callable[[str], Provider]]:
     made: list[Provider] = []
 
     def make(kind: str) -> Provider:
-        made.append(make_provider(kind).__enter__())
+        made.append(KINDS[kind].provider().__enter__())
         return made[-1]
 
     yield make

@@ -58,7 +58,7 @@ def test_view_image(stage: Stage) -> None:
     turn = stage.codex.exec("look")
     assert turn.done.ok() and turn.answer == "Red."
     last = stage.provider.requests[-1]
-    if stage.translated:
+    if not stage.kind.sees:
         assert last.images == []
         assert "image" in last.outputs[0].lower()
         assert "iVBOR" not in last.text
@@ -85,7 +85,7 @@ def test_image_in_the_prompt(stage: Stage) -> None:
     stage.provider.then("Seen.")
     turn = stage.codex.exec("look", "-i", "a.png", "--")
     assert turn.done.ok() and turn.answer == "Seen."
-    assert len(stage.provider.requests[-1].images) == (0 if stage.translated else 1)
+    assert len(stage.provider.requests[-1].images) == (1 if stage.kind.sees else 0)
 
 
 def use_mcp(stage: Stage) -> None:

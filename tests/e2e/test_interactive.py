@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.clients import codex_binary
+from tests.e2e.clients import program
 from tests.e2e.codex import Codex
-from tests.e2e.conftest import make_provider
+from tests.e2e.conftest import KINDS
 from tests.e2e.hub import Hub
 from tests.e2e.screen import Screen
 from tests.fakes.provider import Provider
@@ -26,7 +26,7 @@ def wants_title(request: Any) -> bool:
 
 @pytest.fixture
 def provider() -> Iterator[Provider]:
-    with make_provider("deepseek") as fake:
+    with KINDS["deepseek"].provider() as fake:
         fake.when(wants_title, '{"title": "Files"}', forever=True)
         yield fake
         fake.assert_used_up()
@@ -45,7 +45,7 @@ def codex(hub: Hub, provider: Provider, tmp_path: Path) -> Codex:
 
 @pytest.fixture
 def screen(codex: Codex, tmp_path: Path) -> Iterator[Screen]:
-    command = [str(codex_binary()), "--no-daemon", "--dangerously-bypass-approvals-and-sandbox"]
+    command = [str(program("codex")), "--no-daemon", "--dangerously-bypass-approvals-and-sandbox"]
     with Screen(command, env=codex.environment, cwd=codex.work, socket=tmp_path / "tmux") as screen:
         screen.wait_for("Ask Codex to do anything")
         yield screen

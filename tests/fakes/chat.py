@@ -49,6 +49,12 @@ class ChatRequest:
         return users[-1] if users else ""
 
     @property
+    def calls(self) -> list[str]:
+        """The names of the calls in the history."""
+        made = itertools.chain(*(message.get("tool_calls") or () for message in self.messages))
+        return [call[call["type"]]["name"] for call in made]
+
+    @property
     def outputs(self) -> list[str]:
         """What tools returned, in order."""
         return [content_text(m["content"]) for m in self.messages if m["role"] == "tool"]

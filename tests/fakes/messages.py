@@ -46,6 +46,10 @@ class MessagesProvider(Provider):
     def url(self) -> str:
         return super().url.removesuffix("/v1")
 
+    @property
+    def seals(self) -> list[str]:
+        return list(self._minted.thoughts)
+
     def view(self, body: JSON, headers: dict[str, str]) -> MessagesRequest:
         return MessagesRequest(body, headers, self._minted)
 

@@ -59,6 +59,11 @@ class MessagesRequest:
         return users[-1] if users else ""
 
     @property
+    def calls(self) -> list[str]:
+        """The names of the calls in the history."""
+        return [block["name"] for block in self.of("tool_use")]
+
+    @property
     def outputs(self) -> list[str]:
         """What tools returned, in order."""
         return [content_text(block.get("content") or "") for block in self.of("tool_result")]

@@ -51,6 +51,11 @@ class Provider:
     def whole(self, reply: Reply, request: Any) -> JSON:
         raise NotImplementedError
 
+    @property
+    def seals(self) -> list[str]:
+        """The opaque state it has given away, which nobody else must ever see."""
+        return []
+
     def stranger(self, headers: Mapping[str, str]) -> Fault | None:
         """The refusal for who does not show the key."""
         if headers.get("Authorization") == f"Bearer {self.key}":

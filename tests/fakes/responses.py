@@ -64,6 +64,11 @@ class ResponsesRequest:
         return users[-1] if users else ""
 
     @property
+    def calls(self) -> list[str]:
+        """The names of the calls in the history."""
+        return [item["name"] for item in self.items if item["type"] in ("function_call", "custom_tool_call")]
+
+    @property
     def outputs(self) -> list[str]:
         return [self._text(item) for item in self.items if item["type"] in OUTPUT_OF.values()]
 
@@ -98,6 +103,10 @@ class ResponsesProvider(Provider):
         self._sealed: dict[str, str] = {}  # ciphertext -> id of its item
         self._opened: dict[str, str] = {}  # ciphertext -> what is in it
         self._numbers = itertools.count(1)
+
+    @property
+    def seals(self) -> list[str]:
+        return list(self._sealed)
 
     def view(self, body: JSON, headers: dict[str, str]) -> ResponsesRequest:
         request = ResponsesRequest(body, headers, self._opened)

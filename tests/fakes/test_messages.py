@@ -13,7 +13,7 @@ from tests.fakes.script import Call, Fault, Reply, Say, Think
 
 ADD: dict[str, Any] = {"name": "add", "input_schema": {"type": "object", "properties": {}}}
 USER = {"role": "user", "content": "hi"}
-OLD, NEW, ALWAYS = "claude-sonnet-4-5", "claude-opus-4-8", "claude-fable-5"
+OLD, NEW, ALWAYS = "claude-haiku-4-5", "claude-opus-4-8", "claude-fable-5"
 BUDGET = {"type": "enabled", "budget_tokens": 1024}
 ADAPTIVE = {"type": "adaptive", "display": "summarized"}
 
