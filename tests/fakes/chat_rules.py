@@ -164,6 +164,9 @@ def _messages(body: JSON, dialect: Dialect) -> Iterator[str]:
             yield from _assistant(message, at, messages)
         elif content is None or content in ([], ""):
             yield f"Invalid value for 'messages[{at}].content': expected text, got {content!r}."
+        for part in content if isinstance(content, list) else ():
+            if part["type"] == "file" and "file_data" in part["file"] and "filename" not in part["file"]:
+                yield f"Missing required parameter: 'messages[{at}].content[0].file.file_id'."
         if isinstance(content, list) and not dialect.images and any(part["type"] != "text" for part in content):
             yield f"messages[{at}]: unknown variant `image_url`, expected `text`"
 

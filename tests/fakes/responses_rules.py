@@ -43,7 +43,7 @@ def judge(body: JSON, sealed: Mapping[str, str]) -> Fault | None:
     items = body["input"] if isinstance(body["input"], list) else []
     if body.get("previous_response_id"):
         return Fault(400, "Previous response not found.", "previous_response_not_found")
-    for message in (*_tools(body.get("tools") or []), *_ids(items), *_pairs(items)):
+    for message in (*_tools(body.get("tools") or []), *_ids(items), *_pairs(items), *_files(items)):
         return Fault(400, message)
     return next(_state(items, sealed), None)
 
@@ -123,6 +123,14 @@ def _pairs(items: list[JSON]) -> Iterator[str]:
     for call_id in calls:
         if call_id not in answered:
             yield f"No tool output found for function call {call_id}."
+
+
+def _files(items: list[JSON]) -> Iterator[str]:
+    for at, item in enumerate(items):
+        content = item.get("content", item.get("output"))
+        for place, part in enumerate(content if isinstance(content, list) else ()):
+            if part.get("type") == "input_file" and "file_data" in part and "filename" not in part:
+                yield f"Missing required parameter: 'input[{at}].content[{place}]'."
 
 
 def _is_object(text: str) -> bool:

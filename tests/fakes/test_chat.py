@@ -86,6 +86,7 @@ def result(number: str = "1", content: Any = "3") -> dict[str, Any]:
 
 
 IMAGE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+UNNAMED = {"type": "file", "file": {"file_data": "data:application/pdf;base64,JVBERi0="}}
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "s", "schema": {"type": "object"}}}
 SPEC: dict[str, Any] = {"name": "add", "parameters": {"type": "object", "properties": {"m": {"encrypted": True}}}}
 REFUSED: list[tuple[Dialect, dict[str, Any], str]] = [
@@ -105,6 +106,7 @@ REFUSED: list[tuple[Dialect, dict[str, Any], str]] = [
         "reasoning_content",
     ),
     (OPENAI, {"tools": [{"type": "function", "function": {"name": "a.b"}}]}, "pattern"),
+    (OPENAI, {"messages": [{"role": "user", "content": [UNNAMED]}]}, "Missing required parameter"),
     (OPENAI, {"tools": [ADD, ADD]}, "unique"),
     (OPENAI, {"tools": [{"type": "function", "function": {"name": "a", "parameters": {"oneOf": []}}}]}, "object"),
     (OPENAI, {"tool_choice": "auto"}, "only allowed when"),

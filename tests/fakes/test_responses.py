@@ -78,6 +78,7 @@ def call(**change: Any) -> dict[str, Any]:
 
 
 OUTPUT = {"type": "function_call_output", "call_id": "1", "output": "3"}
+UNNAMED = {"type": "input_file", "file_data": "data:application/pdf;base64,JVBERi0="}
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"unheard_of": 1}, "unheard_of"),
     ({"max_output_tokens": "5"}, "max_output_tokens"),
@@ -91,6 +92,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"input": [{"type": "message", "role": "user", "content": [{"type": "text", "text": "a"}]}]}, "input.0"),
     ({"tools": [{**ADD, "name": "a.b"}]}, "pattern"),
     ({"tools": [{**ADD, "parameters": {"type": "string"}}]}, "object"),
+    ({"input": [{"role": "user", "content": [UNNAMED]}]}, "Missing required parameter"),
     ({"previous_response_id": "resp_1"}, "not found"),
 ]
 

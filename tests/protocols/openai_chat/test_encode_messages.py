@@ -119,6 +119,13 @@ def test_pitfall_11_text_only_upstreams_never_see_an_image() -> None:
     assert b"base64" not in msgspec.json.encode(encoded.payload)
 
 
+def test_a_file_without_a_name_is_given_one() -> None:
+    """OpenAI refuses data without a filename (laravel/ai issue 321)."""
+    encoded = encode(user(FilePart(data="data:application/pdf;base64,JVBERi0=")))
+    file = encoded.payload["messages"][-1]["content"][-1]["file"]
+    assert file == {"file_data": "data:application/pdf;base64,JVBERi0=", "filename": "file.pdf"}
+
+
 def test_pitfall_22_every_part_in_every_role() -> None:
     """Whatever a history holds, a payload comes out that OpenAI's types accept, and nothing raises."""
     parts: list[Part] = [

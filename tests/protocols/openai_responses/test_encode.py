@@ -5,7 +5,15 @@ from typing import Any
 
 import pytest
 
-from axonhub_cli.llm.content import ImagePart, ReasoningPart, TextPart, ToolCallPart, ToolKind, ToolResultPart
+from axonhub_cli.llm.content import (
+    FilePart,
+    ImagePart,
+    ReasoningPart,
+    TextPart,
+    ToolCallPart,
+    ToolKind,
+    ToolResultPart,
+)
 from axonhub_cli.llm.request import Message, Reasoning, Request, ResponseFormat, Role, Sampling
 from axonhub_cli.protocols.base import Loss
 from axonhub_cli.protocols.openai_responses import CODEC
@@ -108,6 +116,13 @@ def test_images_in_tool_outputs_10_11() -> None:
     assert moved["input"][2]["content"] == [{"type": "input_image", "image_url": "data:x"}]
     blind, losses = encode(request(input=items), Quirks(vision=False))
     assert "data:x" not in json.dumps(blind) and losses
+
+
+def test_a_file_without_a_name_is_given_one() -> None:
+    """OpenAI refuses data without a filename (laravel/ai issue 321)."""
+    file = FilePart("data:application/pdf;base64,JVBERi0=")
+    payload, _ = encode(Request("m", (Message(Role.USER, (file,)),)))
+    assert payload["input"][0]["content"][0]["filename"] == "file.pdf"
 
 
 def test_no_tools_no_choice_3() -> None:
