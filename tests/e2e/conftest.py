@@ -1,4 +1,4 @@
-"""What the end-to-end tests stand on: a hub in front of a fake, and a real Codex in front of the hub."""
+"""What the end-to-end tests stand on: a hub in front of a fake, and real clients in front of the hub."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from axonhub_cli.config import Config
 from axonhub_cli.paths import Home
 from axonhub_cli.store.database import Store, open_store
 from tests.e2e import judges
+from tests.e2e.claude_code import ClaudeCode
 from tests.e2e.codex import Codex
 from tests.e2e.hub import Hub
 from tests.fakes.chat import ChatProvider
@@ -28,15 +29,13 @@ class Kind:
     provider: Callable[[], Provider]
     channel: str  # its type
     protocol: str
-    model: str | None = None  # what OpenAI's names are mapped to; None: nothing is mapped
+    model: str
+    small: str  # what the names of small models are mapped to
+    own: str  # how the names begin that are passed on as they are
     sees: bool = True  # takes images
     schema: bool = True  # answers by a JSON schema; False: it is asked to in words
     sparing: bool = False  # writes nothing at all for a call without arguments
     without_tools: Callable[[JSON], bool] = lambda body: "tools" not in body  # how a request says: call nothing
-
-    @property
-    def translated(self) -> bool:
-        return self.protocol != "openai_responses"
 
 
 KINDS = {
@@ -44,40 +43,52 @@ KINDS = {
         lambda: ChatProvider(dialect=DEEPSEEK),
         "deepseek",
         "openai_chat",
-        model="deepseek-reasoner",
+        "deepseek-reasoner",
+        "deepseek-chat",
+        "deepseek-",
         sees=False,
         schema=False,
         sparing=True,
     ),
-    "openai": Kind(ResponsesProvider, "openai", "openai_responses"),
+    "openai": Kind(ResponsesProvider, "openai", "openai_responses", "gpt-5.5", "gpt-5.5-mini", "gpt-"),
     "anthropic": Kind(
         MessagesProvider,
         "anthropic",
         "anthropic_messages",
-        model="claude-opus-4-8",
+        "claude-opus-4-8",
+        "claude-haiku-5-5",
+        "claude-",
         sparing=True,
         without_tools=lambda body: body.get("tool_choice") == {"type": "none"},
     ),
 }
+# What clients ask for: the beginning of a name, and whether a small model is meant. The first that fits counts.
+NAMES = {"claude-haiku-": True, "claude-": False, "gpt-": False}
 
 
 @dataclass
 class Stage:
-    """One scenario's set: script `provider`, then let `codex` play."""
+    """One scenario's set: script `provider`, then let `codex` or `claude` play."""
 
     kind: Kind
     hub: Hub
     provider: Provider
     key: str
     codex: Codex
+    claude: ClaudeCode
+
+
+def rules(kind: Kind) -> list[str]:
+    """A profile's options that map other vendors' names."""
+    pairs = [(name, kind.small if small else kind.model) for name, small in NAMES.items()]
+    return [word for name, to in pairs if not name.startswith(kind.own) for word in ("--map-regex", f"{name}.*={to}")]
 
 
 def set_up(hub: Hub, provider: Provider, kind: Kind) -> str:
-    """One channel, one profile (which maps OpenAI's names), one key; returns the key."""
+    """One channel, one profile, one key; returns the key."""
     hub.add_channel("main", provider, kind.channel)
-    if kind.model:
-        hub.do("profile", "add", "main", "--map-regex", f"gpt-.*={kind.model}")
-        hub.do("profile", "activate", "main")
+    hub.do("profile", "add", "main", *rules(kind))
+    hub.do("profile", "activate", "main")
     return hub.create_key()
 
 
@@ -116,7 +127,8 @@ def stage_of(
         config.parent.mkdir()
         config.write_bytes(template.read_bytes())
         codex = Codex(tmp_path, env={"AXONHUB_API_KEY": key})
-        used.append(Stage(KINDS[kind], hub, provider, key, codex))
+        claude = ClaudeCode(tmp_path / "claude", hub, key)
+        used.append(Stage(KINDS[kind], hub, provider, key, codex, claude))
         return used[-1]
 
     yield make

@@ -28,7 +28,7 @@ def test_plain_answer_and_its_trace(stage: Stage) -> None:
     assert (row["status"], row["http_status"], row["attempts"], row["stream"]) == ("completed", 200, 1, True)
     assert (row["client_protocol"], row["client_model"]) == ("openai_responses", "gpt-5.5")
     assert row["upstream_protocol"] == stage.kind.protocol
-    assert row["upstream_model"] == (stage.kind.model or "gpt-5.5")
+    assert row["upstream_model"] == stage.kind.model
     assert (row["input_tokens"], row["cached_tokens"], row["output_tokens"]) == (1000, 600, 50)
     assert row["channel"] == "main"
     assert row["duration_ms"] >= row["ttft_ms"] >= 0
@@ -101,7 +101,7 @@ def test_output_schema(stage: Stage) -> None:
     turn = stage.codex.exec("2+2", "--output-schema", "schema.json")
     assert json.loads(turn.answer) == {"sum": 4}
     (row,) = stage.hub.requests(turn.session, count=1)
-    lost = [loss["field"] for loss in row["losses"] if loss["field"] == "format"]
+    lost = [loss["field"] for loss in row["losses"] if loss["field"].endswith("format")]
     if stage.kind.schema:
         assert '"sum"' in json.dumps(stage.provider.requests[-1].body)
         assert '"sum"' not in stage.provider.requests[-1].text

@@ -42,7 +42,7 @@ def test_a_session_stays_on_its_channel(hub: Hub, provider_of: NewProvider, tmp_
     assert east.calls + west.calls == 9
 
 
-MODEL = {kind: facts.model or "gpt-5.5" for kind, facts in KINDS.items()}
+MODEL = {kind: facts.model for kind, facts in KINDS.items()}
 
 
 @pytest.mark.parametrize(("ours", "theirs"), itertools.permutations(KINDS, 2))

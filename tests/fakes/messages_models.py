@@ -33,6 +33,7 @@ MODELS = {
     ),
     "claude-opus-4-7": Claude(128_000, _ADAPTIVE, _LATE, "none", prefill=False, hides=True),
     "claude-opus-4-8": Claude(128_000, _ADAPTIVE, _LATE, "none", prefill=False, hides=True, system_amid=True),
+    "claude-haiku-5-5": Claude(128_000, _ADAPTIVE, _LATE, "none", prefill=False, hides=True, system_amid=True),
     "claude-fable-5": Claude(
         128_000, ("adaptive",), _LATE, "none", prefill=False, hides=True, system_amid=True, thinks=True
     ),

@@ -18,14 +18,16 @@ EXTRA = "Extra inputs are not permitted"
 TOOL_NAME = re.compile(r"[a-zA-Z0-9_-]{1,128}\Z")
 SAMPLING = ("temperature", "top_p", "top_k")  # real, but no longer typed
 MARKS = 4
-# What may be sent only with a beta flag, by the end of its path, and how that flag begins.
-BETAS = {
+# What may be sent only with a beta flag, by the end of its path, and how the flag begins.
+BETAS: dict[str, str | tuple[str, ...]] = {
     "context_management": "context-management-",
     "mcp_servers": "mcp-client-",
     "fallbacks": "server-side-fallback-",
     "compaction": "compact-",
     "thread": "message-threads-",
     "task_budget": "task-budgets-",
+    "display": "thinking-display-updates-",
+    "output_config": ("mid-conversation-output-config-", "per-turn-control-"),  # of a message; the latter: Claude Code
     "clear_at": "mid-conversation-system-clear-at-",
 }
 

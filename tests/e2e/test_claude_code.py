@@ -1,0 +1,128 @@
+"""Real Claude Code through the hub: passed through to Claude, translated for every other kind of upstream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import Stage
+from tests.e2e.pictures import red_square
+from tests.fakes.script import Call, Fault, Reply, Say, Think
+
+pytestmark = pytest.mark.e2e
+
+
+def bash(command: str) -> Call:
+    return Call("Bash", {"command": command, "description": "runs it"})
+
+
+def test_tool_loop_with_parallel_calls_and_an_edited_file(stage: Stage) -> None:
+    # pitfalls 68, 81, 168
+    provider, made = stage.provider, stage.claude.work / "made.txt"
+    write = Call("Write", {"file_path": str(made), "content": "one\ntwo ✓\n"})
+    edit = Call("Edit", {"file_path": str(made), "old_string": "one", "new_string": "three"})
+    provider.then(
+        [Think("Let me see."), bash("echo hi")],
+        [Say("Going on."), bash("echo left"), bash("echo right")],
+        write,
+        edit,
+        Reply((Say("All done."),), usage=(9000, 600, 50, 0)),
+    )
+    turn = stage.claude.ask("work")
+    assert turn.done.ok() and turn.answer == "All done."
+    assert made.read_text() == "three\ntwo ✓\n"
+    last = provider.requests[-1]
+    assert [output.strip() for output in last.outputs[:3]] == ["hi", "left", "right"]
+    assert len(last.outputs) == 5
+    assert "Going on." in last.text
+
+    rows = stage.hub.requests(turn.session, count=5)
+    assert {row["trace_id"] for row in rows} == {turn.session}
+    assert {row["status"] for row in rows} == {"completed"}
+    assert {row["client_protocol"] for row in rows} == {"anthropic_messages"}
+    assert {row["upstream_protocol"] for row in rows} == {stage.kind.protocol}
+    assert {row["upstream_model"] for row in rows} == {stage.kind.model}
+    assert (rows[-1]["input_tokens"], rows[-1]["cached_tokens"], rows[-1]["output_tokens"]) == (9000, 600, 50)
+
+
+def test_thinking_comes_back_after_a_restart(stage: Stage) -> None:
+    # pitfalls 63, 65, 119: the fakes refuse reasoning that is not to the byte what they gave
+    provider, claude = stage.provider, stage.claude
+    provider.then([Think("First thoughts ✓"), bash("echo one")], [Think("Second."), bash("echo two")], "Half done.")
+    turn = claude.ask("work")
+    assert turn.done.ok() and turn.answer == "Half done."
+    assert provider.requests[-1].thoughts == ["First thoughts ✓", "Second."]
+
+    stage.hub.restart()
+    provider.then([Think("Third."), Say("On."), bash("echo three")], "All done.")
+    turn = claude.resume(turn.session, "go on")
+    assert turn.done.ok() and turn.answer == "All done."
+    assert provider.requests[-1].thoughts == ["First thoughts ✓", "Second.", "Third."]
+    assert {row["trace_id"] for row in stage.hub.requests(turn.session, count=5)} == {turn.session}
+
+
+def test_sub_agent_on_a_small_model(stage: Stage) -> None:
+    # pitfalls 84, 101: names of small models have a rule of their own
+    provider = stage.provider
+    provider.when(lambda request: "COUNT THE FILES" in request.last_user, "There are seven files.")
+    task = {"description": "counts", "prompt": "COUNT THE FILES", "subagent_type": "general-purpose", "model": "haiku"}
+    provider.then(Call("Agent", {**task, "run_in_background": False}), "Seven, says my agent.")
+    turn = stage.claude.ask("how many files?")
+    assert turn.done.ok() and turn.answer == "Seven, says my agent."
+    assert "There are seven files." in provider.requests[-1].text
+    assert [request.model for request in provider.requests] == [stage.kind.model, stage.kind.small, stage.kind.model]
+    rows = stage.hub.requests(turn.session, count=3)
+    assert {row["trace_id"] for row in rows} == {turn.session}
+
+
+def test_image_that_was_read(stage: Stage) -> None:
+    # pitfalls 10, 11, 78
+    stage.claude.work.mkdir(parents=True)
+    (stage.claude.work / "a.png").write_bytes(red_square())
+    stage.provider.then(Call("Read", {"file_path": str(stage.claude.work / "a.png")}), "Red.")
+    turn = stage.claude.ask("look")
+    assert turn.done.ok() and turn.answer == "Red."
+    last = stage.provider.requests[-1]
+    assert [url[:22] for url in last.images] == (["data:image/png;base64,"] if stage.kind.sees else [])
+    assert "iVBOR" not in last.text
+
+
+def test_tool_that_was_searched_for(stage: Stage) -> None:
+    # pitfall 82: `defer_loading` and `tool_reference` are Anthropic's own; elsewhere a tool that was found is told of
+    stage.provider.then(Call("ToolSearch", {"query": "select:CronList", "max_results": 3}), Call("CronList"), "None.")
+    turn = stage.claude.ask("what is planned?")
+    assert turn.done.ok() and turn.answer == "None."
+    assert "CronList" not in stage.provider.requests[0].tools
+    assert "CronList" in stage.provider.requests[1].tools
+    assert "No scheduled jobs." in stage.provider.requests[-1].outputs[-1]
+
+
+def test_overloaded_for_a_while(stage: Stage) -> None:
+    provider = stage.provider
+    provider.when(lambda request: provider.calls < 5, Fault(529, "Overloaded"), forever=True)
+    provider.then("Fine.")
+    turn = stage.claude.ask("work")
+    assert turn.done.ok() and turn.answer == "Fine."
+    *failed, last = (row["status"] for row in stage.hub.requests(turn.session))
+    assert set(failed) == {"failed"} and last == "completed"
+
+
+def test_refused_for_good(stage: Stage) -> None:
+    stage.provider.when(lambda request: True, Fault(400, "That is not for me."), forever=True)
+    turn = stage.claude.ask("work")
+    assert turn.done.code != 0
+    assert "400" in turn.answer and "That is not for me." in turn.answer
+    assert {row["http_status"] for row in stage.hub.requests(turn.session)} == {400}
+
+
+@pytest.mark.parametrize("how", [{"cut": 6}, {"error": "The engine broke."}])
+def test_answer_that_breaks_off(stage: Stage, how: dict[str, Any]) -> None:
+    # pitfall 86: what was begun is asked for again, by the hub where nothing has been shown yet, else by Claude Code
+    stage.provider.then(Reply((Think("Hm."), Say("Half of a long answer")), **how), "Whole.")
+    turn = stage.claude.ask("work")
+    assert turn.done.ok() and turn.answer == "Whole."
+    *failed, last = stage.hub.requests(turn.session)
+    assert {row["status"] for row in failed} <= {"failed"}
+    assert last["status"] == "completed"
+    assert len(failed) + last["attempts"] == 2
