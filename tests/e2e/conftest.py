@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ class Kind:
     small: str  # what the names of small models are mapped to
     own: str  # how the names begin that are passed on as they are
     sees: bool = True  # takes images
+    reads: bool = True  # takes PDFs
     schema: bool = True  # answers by a JSON schema; False: it is asked to in words
     sparing: bool = False  # writes nothing at all for a call without arguments
     without_tools: Callable[[JSON], bool] = lambda body: "tools" not in body  # how a request says: call nothing
@@ -47,6 +49,7 @@ KINDS = {
         "deepseek-chat",
         "deepseek-",
         sees=False,
+        reads=False,
         schema=False,
         sparing=True,
     ),
@@ -90,6 +93,13 @@ def set_up(hub: Hub, provider: Provider, kind: Kind) -> str:
     hub.do("profile", "add", "main", *rules(kind))
     hub.do("profile", "activate", "main")
     return hub.create_key()
+
+
+def keep_their_secrets(first: Provider, second: Provider) -> None:
+    """Neither was shown what the other had sealed."""
+    for one, other in ((first, second), (second, first)):
+        seen = "".join(json.dumps(request.body) for request in one.requests)
+        assert not [seal for seal in other.seals if seal in seen]
 
 
 @pytest.fixture(scope="session")

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import itertools
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Stage
-from tests.e2e.pictures import red_square
+from tests.e2e.claude_code import ClaudeCode
+from tests.e2e.conftest import KINDS, Stage, keep_their_secrets
+from tests.e2e.hub import Hub
+from tests.e2e.pictures import one_page, red_square
+from tests.fakes.provider import Provider
 from tests.fakes.script import Call, Fault, Reply, Say, Think
 
 pytestmark = pytest.mark.e2e
+
+MCP = Path(__file__).parents[1] / "fakes" / "mcp_server.py"
 
 
 def bash(command: str) -> Call:
@@ -88,14 +99,97 @@ def test_image_that_was_read(stage: Stage) -> None:
     assert "iVBOR" not in last.text
 
 
-def test_tool_that_was_searched_for(stage: Stage) -> None:
-    # pitfall 82: `defer_loading` and `tool_reference` are Anthropic's own; elsewhere a tool that was found is told of
-    stage.provider.then(Call("ToolSearch", {"query": "select:CronList", "max_results": 3}), Call("CronList"), "None.")
-    turn = stage.claude.ask("what is planned?")
-    assert turn.done.ok() and turn.answer == "None."
-    assert "CronList" not in stage.provider.requests[0].tools
-    assert "CronList" in stage.provider.requests[1].tools
-    assert "No scheduled jobs." in stage.provider.requests[-1].outputs[-1]
+def test_pdf_that_was_read(stage: Stage) -> None:
+    # pitfalls 27, 78
+    stage.claude.work.mkdir(parents=True)
+    (stage.claude.work / "a.pdf").write_bytes(one_page("Hello"))
+    stage.provider.then(Call("Read", {"file_path": str(stage.claude.work / "a.pdf")}), "It says hello.")
+    turn = stage.claude.ask("read it")
+    assert turn.done.ok() and turn.answer == "It says hello."
+    assert ("JVBERi0xLjQ" in json.dumps(stage.provider.requests[-1].body)) is stage.kind.reads
+    lost = [loss["field"] for loss in stage.hub.requests(turn.session, count=2)[-1]["losses"]]
+    assert ("messages.file" in lost) is not stage.kind.reads
+
+
+def test_mcp_tool_that_was_searched_for(stage: Stage) -> None:
+    # pitfalls 82, 83: this Claude Code defers tools behind any address; `defer_loading` and `tool_reference` are
+    # Anthropic's own, elsewhere the model is told in words of a tool that was found
+    stage.provider.then(
+        Call("ToolSearch", {"query": "select:mcp__words__lookup", "max_results": 3}),
+        Call("mcp__words__lookup", {"name": "Bob"}),
+        "Marzipan.",
+    )
+    servers = {"mcpServers": {"words": {"command": sys.executable, "args": [str(MCP)]}}}
+    turn = stage.claude.ask("who is Bob?", "--mcp-config", json.dumps(servers))
+    assert turn.done.ok() and turn.answer == "Marzipan."
+    assert "mcp__words__lookup" not in stage.provider.requests[0].tools
+    assert "mcp__words__lookup" in stage.provider.requests[1].tools
+    assert "Bob is called marzipan" in stage.provider.requests[-1].outputs[-1]
+
+
+def test_cache_marks_are_kept_for_claude_and_for_nobody_else(stage: Stage) -> None:
+    # pitfall 77
+    stage.provider.then(bash("echo one"), bash("echo two"), "Done.")
+    turn = stage.claude.ask("work")
+    assert turn.answer == "Done."
+    rows = stage.hub.requests(turn.session, count=3)
+    marked = ["cache_control" in json.dumps(request.body) for request in stage.provider.requests]
+    if stage.kind.protocol == "anthropic_messages":
+        assert marked == [True, True, True]
+        assert 0 < rows[0]["cache_written_tokens"] <= rows[1]["cached_tokens"] < rows[2]["cached_tokens"]
+        assert turn.result["usage"]["cache_read_input_tokens"] == sum(row["cached_tokens"] for row in rows)
+    else:
+        assert marked == [False, False, False]
+        assert all(any("cache_control" in loss["field"] for loss in row["losses"]) for row in rows)
+
+
+def test_what_fills_the_context(stage: Stage) -> None:
+    # pitfall 81: Claude Code counts the pieces of its context, by the upstream where that can count, else by ourselves
+    turn = stage.claude.ask("/context")
+    assert turn.done.ok() and "Tokens" in turn.answer
+    rows = stage.hub.requests(turn.session)
+    assert {(row["operation"], row["http_status"], row["status"]) for row in rows} == {
+        ("count_tokens", 200, "completed")
+    }
+    assert stage.provider.calls == 0
+
+
+def test_wrong_key(stage: Stage) -> None:
+    claude = replace(stage.claude, key="ah-" + "x" * 43)
+    turn = claude.ask("work")
+    assert turn.done.code != 0
+    assert "401" in turn.answer and "axonhub" in turn.answer.lower()
+    assert stage.provider.calls == 0
+
+
+@pytest.mark.parametrize(("ours", "theirs"), itertools.permutations(KINDS, 2))
+def test_a_profile_switched_in_mid_session(
+    hub: Hub, provider_of: Callable[[str], Provider], tmp_path: Path, ours: str, theirs: str
+) -> None:
+    # pitfalls 60, 64, 67, 128: each vendor gets its own state back and nothing of the other's, and refuses nothing
+    first, second = provider_of(ours), provider_of(theirs)
+    for name, kind, provider in (("first", KINDS[ours], first), ("second", KINDS[theirs], second)):
+        hub.add_channel(name, provider, kind.channel, "--model", kind.model)
+        hub.do("profile", "add", name, "--map-regex", f"claude-.*={name}/{kind.model}")
+    claude = ClaudeCode(tmp_path / "me", hub, hub.create_key("claude", "--profile", "first"))
+    hub.start()
+
+    first.then([Think("Deep."), bash("echo one")], "One.")
+    turn = claude.ask("first")
+    assert turn.answer == "One."
+    hub.do("profile", "activate", "second", "--key", "claude")
+    second.then([Think("Wide."), bash("echo two")], "Two.")
+    assert claude.resume(turn.session, "second").answer == "Two."
+    assert second.requests[-1].thoughts[-1] == "Wide."
+    hub.do("profile", "activate", "first", "--key", "claude")
+    first.then([Think("Deeper."), bash("echo three")], "Three.")
+    assert claude.resume(turn.session, "third").answer == "Three."
+
+    assert [first.requests[-1].thoughts[at] for at in (0, -1)] == ["Deep.", "Deeper."]
+    assert [output.strip() for output in first.requests[-1].outputs] == ["one", "two", "three"]
+    keep_their_secrets(first, second)
+    rows = hub.requests(turn.session, count=6)
+    assert [row["channel"] for row in rows] == ["first"] * 2 + ["second"] * 2 + ["first"] * 2
 
 
 def test_overloaded_for_a_while(stage: Stage) -> None:

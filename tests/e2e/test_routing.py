@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import KINDS
+from tests.e2e.conftest import KINDS, keep_their_secrets
 from tests.e2e.hub import AXONHUB, Hub
 from tests.e2e.processes import kill, start
 from tests.fakes.provider import Provider
@@ -76,13 +76,6 @@ def test_a_profile_switched_between_two_turns(
     rows = hub.requests(turn.session, count=6)
     assert [row["channel"] for row in rows] == ["first"] * 2 + ["second"] * 2 + ["first"] * 2
     assert [row["profile"] for row in rows] == ["one"] * 2 + ["two"] * 2 + ["one"] * 2
-
-
-def keep_their_secrets(first: Provider, second: Provider) -> None:
-    """Neither was shown what the other had sealed."""
-    for one, other in ((first, second), (second, first)):
-        seen = "".join(json.dumps(request.body) for request in one.requests)
-        assert not [seal for seal in other.seals if seal in seen]
 
 
 FAILURES: dict[str, Fault | Reply] = {

@@ -1,4 +1,4 @@
-"""A tiny MCP server on stdin and stdout, for Codex to start: one tool, `lookup`, that knows one secret word."""
+"""A tiny MCP server on stdin and stdout, for a client to start: one tool, `lookup`, that knows one secret word."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from aiohttp import web
 from tests.fakes.messages_cache import PromptCache
 from tests.fakes.messages_models import MODELS
 from tests.fakes.messages_request import MessagesRequest
-from tests.fakes.messages_rules import judge
+from tests.fakes.messages_rules import judge, judge_count
 from tests.fakes.messages_thinking import Minted, thinks
 from tests.fakes.provider import JSON, Frame, Provider, pieces, sse
 from tests.fakes.script import Call, Custom, Fault, Reply, Say, Search, Steps, Summary, Think, as_function
@@ -78,10 +78,14 @@ class MessagesProvider(Provider):
         router.add_post("/v1/messages/count_tokens", self._count)
 
     async def _count(self, request: web.Request) -> web.Response:
-        if fault := self.stranger(request.headers):
+        body = await request.json()
+        view = self.view(body, {name.lower(): value for name, value in request.headers.items()})
+        fault = self.stranger(request.headers) or judge_count(body, view.flags)
+        if fault:
+            self.refusals.append(fault.message)
             return web.json_response(self.refusal(fault), status=fault.status)
-        self.counted.append(await request.json())
-        return web.json_response({"input_tokens": len(json.dumps(self.counted[-1])) // 4})
+        self.counted.append(body)
+        return web.json_response({"input_tokens": len(json.dumps(body)) // 4})
 
     def whole(self, reply: Reply, request: MessagesRequest) -> JSON:
         content = self._content(reply, request)

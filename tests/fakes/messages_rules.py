@@ -34,7 +34,7 @@ BETAS: dict[str, str | tuple[str, ...]] = {
 
 def judge(body: JSON, flags: list[str], minted: Minted) -> Fault | None:
     """The refusal Anthropic would send, if any. `flags`: the beta features that were asked for."""
-    for message in _shape(body, flags):
+    for message in _shape("messages", body, flags):
         return Fault(400, message)
     model = MODELS.get(body["model"])
     if model is None:
@@ -46,12 +46,17 @@ def judge(body: JSON, flags: list[str], minted: Minted) -> Fault | None:
     return next((Fault(400, message) for message in thinking(body, model, flags, minted)), None)
 
 
-def _shape(body: JSON, flags: list[str]) -> Iterator[str]:
+def judge_count(body: JSON, flags: list[str]) -> Fault | None:
+    """The same for a request whose tokens are to be counted."""
+    return next((Fault(400, message) for message in _shape("count messages", body, flags)), None)
+
+
+def _shape(kind: str, body: JSON, flags: list[str]) -> Iterator[str]:
     """What the SDK's types do not know, and what they know as a beta whose flag is missing."""
     known = {name: value for name, value in body.items() if name not in SAMPLING}
-    for where, what in faults("beta messages", known):
+    for where, what in faults(f"beta {kind}", known):
         yield f"{where}: {what}"
-    for where, what in faults("messages", known):
+    for where, what in faults(kind, known):
         flag = BETAS.get(where.rpartition(".")[2])
         if flag is None or not any(asked.startswith(flag) for asked in flags):
             yield f"{where}: {what}"

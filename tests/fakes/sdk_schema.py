@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
-from anthropic.types import message_create_params
+from anthropic.types import message_count_tokens_params, message_create_params
+from anthropic.types.beta import message_count_tokens_params as beta_message_count_tokens_params
 from anthropic.types.beta import message_create_params as beta_message_create_params
 from openai.types.chat.completion_create_params import (
     CompletionCreateParamsNonStreaming,
@@ -26,6 +27,8 @@ TYPES: dict[tuple[str, bool], Any] = {
     ("responses", False): ResponseCreateParamsNonStreaming,
     ("messages", True): message_create_params.MessageCreateParamsStreaming,
     ("messages", False): message_create_params.MessageCreateParamsNonStreaming,
+    ("count messages", False): message_count_tokens_params.MessageCountTokensParams,
+    ("beta count messages", False): beta_message_count_tokens_params.MessageCountTokensParams,
     ("beta messages", True): beta_message_create_params.MessageCreateParamsStreaming,
     ("beta messages", False): beta_message_create_params.MessageCreateParamsNonStreaming,
 }

@@ -91,6 +91,8 @@ def test_models_and_tokens() -> None:
         assert NEW in [model.id for model in client(fake).models.list()]
         assert client(fake).messages.count_tokens(model=OLD, messages=[USER]).input_tokens > 5
         assert fake.counted[0]["messages"] == [USER]
+        with pytest.raises(anthropic.BadRequestError, match="max_tokens: Extra inputs"):
+            client(fake).messages.count_tokens(model=OLD, messages=[USER], extra_body={"max_tokens": 5})
 
 
 def block(kind: str, **fields: Any) -> dict[str, Any]:
