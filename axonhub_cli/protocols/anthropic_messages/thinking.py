@@ -44,13 +44,13 @@ def encode_thinking(request: Request, max_tokens: int, quirks: Quirks, losses: L
 def excluded(fields: JSON, choice: JSON | None, messages: list[JSON], model: Model, losses: Losses) -> None:
     """Takes thinking back where the rest of the request excludes it: a forced tool (73), or a tool loop whose first
     turn lacks its signed block (66). The tool constraint stays, except for models that always think."""
-    if "thinking" not in fields or fields["thinking"]["type"] == "disabled":
-        return
     forced = choice is not None and choice["type"] in _FORCED
     if forced and choice is not None and model.always_thinks:
         losses.add("tool_choice", "this model always thinks, which excludes a forced tool; auto was sent")
         choice["type"] = "auto"
         choice.pop("name", None)
+    elif "thinking" not in fields or fields["thinking"]["type"] == "disabled":
+        return
     elif forced:
         losses.add("reasoning.effort", "a forced tool choice excludes thinking")
         _disable(fields, model)

@@ -118,11 +118,13 @@ def test_models_that_always_think_or_never_do() -> None:
 @pytest.mark.parametrize("choice", [ToolChoice(ChoiceMode.REQUIRED), ToolChoice(ChoiceMode.TOOL, ((None, "run"),))])
 def test_pitfall_73_a_forced_tool_excludes_thinking(choice: ToolChoice) -> None:
     asked: dict[str, Any] = {"tools": (RUN,), "tool_choice": choice, "reasoning": Reasoning("high")}
-    older, newer, always = (encode(user("x"), model=model, **asked) for model in (SONNET, OPUS, "claude-fable-5"))
+    older, newer = (encode(user("x"), model=model, **asked) for model in (SONNET, OPUS))
     assert "thinking" not in older.payload and older.payload["tool_choice"]["type"] in {"any", "tool"}
     assert newer.payload["thinking"] == {"type": "disabled"} and "output_config" not in newer.payload
     assert "reasoning.effort" in losses(older) & losses(newer)
-    assert always.payload["tool_choice"] == {"type": "auto"} and "tool_choice" in losses(always)
+    for effort in (Reasoning("high"), Reasoning("none"), None):
+        always = encode(user("x"), model="claude-fable-5", **{**asked, "reasoning": effort})
+        assert always.payload["tool_choice"] == {"type": "auto"} and "tool_choice" in losses(always)
 
 
 def test_pitfall_73_sampling() -> None:
