@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 
-from tests.fakes.messages_thinking import JSON, Minted
+from tests.fakes.messages_thinking import JSON, Minted, content_blocks
 
 
 class MessagesRequest:
@@ -84,10 +84,6 @@ class MessagesRequest:
     def marks(self) -> int:
         """How many places are marked for caching."""
         return json.dumps(self.body).count('"cache_control": {')
-
-
-def content_blocks(content: str | list[JSON]) -> list[JSON]:
-    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 def content_text(content: str | list[JSON]) -> str:

@@ -94,7 +94,7 @@ def _returned(messages: list[JSON], minted: Minted) -> Iterator[str]:
 
 def _missing(body: JSON, minted: Minted) -> Iterator[str]:
     """The calls being answered come with the thoughts that led to them; where a budget was set, the loop begins with
-    thinking, whoever made its calls."""
+    thinking, whoever made its calls, and so does an answer that is to be gone on with."""
     loop = _loop(body["messages"])
     for at, message in loop:
         blocks = message["content"]
@@ -102,10 +102,18 @@ def _missing(body: JSON, minted: Minted) -> Iterator[str]:
         wanted = [seal for block in blocks for seal in minted.calls.get(block.get("id"), ())]
         if not seals.issuperset(wanted):
             yield _expected(at, blocks)
-    if loop and (body.get("thinking") or {}).get("type") == "enabled":
-        at, message = loop[0]
-        if message["content"][0]["type"] not in ("thinking", "redacted_thinking"):
-            yield _expected(at, message["content"])
+    if (body.get("thinking") or {}).get("type") != "enabled":
+        return
+    last = len(body["messages"]) - 1
+    begun = [(last, body["messages"][last])] if body["messages"][last]["role"] == "assistant" else []
+    for at, message in loop[:1] + begun:
+        blocks = content_blocks(message["content"])
+        if blocks[0]["type"] not in ("thinking", "redacted_thinking"):
+            yield _expected(at, blocks)
+
+
+def content_blocks(content: str | list[JSON]) -> list[JSON]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 def _expected(at: int, blocks: list[JSON]) -> str:

@@ -178,6 +178,7 @@ REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"messages": [USER, assistant(FORGED, text("a")), USER]}, "Invalid `signature` in `thinking` block"),
     ({"messages": [USER, assistant(block("redacted_thinking", data="x"), text("a")), USER]}, "Invalid `data`"),
     ({"thinking": BUDGET, "tools": [ADD], "messages": [USER, assistant(use()), user(result())]}, "found `tool_use`"),
+    ({"thinking": BUDGET, "messages": [USER, assistant(text("a"))]}, "found `text`"),
     ({"messages": [user(*(text("a", **MARK) for _ in range(5)))]}, "Found 5"),
     ({"messages": [user(text("", **MARK))]}, "empty text blocks"),
     ({"messages": [user(image("image/bmp", b"BM"))]}, "media_type: Input should be"),

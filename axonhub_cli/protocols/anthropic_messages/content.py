@@ -47,6 +47,7 @@ _IMAGES = {
     b"GIF8": "image/gif",
     b"%PDF": "application/pdf",
 }
+_KNOWN = frozenset({*_IMAGES.values(), "image/webp"})
 _PLACE = re.compile(r"content\[(\d+)\](\..*)?\Z", re.DOTALL)
 
 
@@ -171,6 +172,9 @@ class BlockWriter:
         if source is None or len(part.url) > MAX_IMAGE:
             self._losses.add("messages.image", "its data cannot be read, or is too large")
             return text_block("[image left out: it cannot be read]")
+        if source["media_type"] not in _KNOWN:
+            self._losses.add("messages.image", f"Claude takes no {source['media_type']}")
+            return text_block("[image left out: it is of an unknown kind]")
         kind = "document" if source["media_type"] == "application/pdf" else "image"
         return {"type": kind, "source": source}
 
@@ -243,8 +247,10 @@ def _base64(url: str) -> JSON | None:
 def _document(data: str) -> JSON | None:
     """Base64 or a data: URL; plain text is decoded, everything that is neither text nor PDF is refused there."""
     source = _base64(data if data.startswith("data:") else f"data:application/pdf;base64,{data}")
-    if source is None or source["media_type"].startswith("image/") or source["media_type"] == "application/pdf":
+    if source is None or source["media_type"] in _KNOWN:
         return source
+    if source["media_type"].startswith("image/"):
+        return None
     try:
         text = base64.b64decode(source["data"], validate=True).decode()
     except (binascii.Error, ValueError):

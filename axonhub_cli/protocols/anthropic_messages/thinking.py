@@ -42,8 +42,9 @@ def encode_thinking(request: Request, max_tokens: int, quirks: Quirks, losses: L
 
 
 def excluded(fields: JSON, choice: JSON | None, messages: list[JSON], model: Model, losses: Losses) -> None:
-    """Takes thinking back where the rest of the request excludes it: a forced tool (73), or a tool loop whose first
-    turn lacks its signed block (66). The tool constraint stays, except for models that always think."""
+    """Takes thinking back where the rest of the request excludes it: a forced tool (73), a tool loop whose first
+    turn lacks its signed block, or an answer begun (66). The tool constraint stays, except for models that always
+    think."""
     forced = choice is not None and choice["type"] in _FORCED
     if forced and choice is not None and model.always_thinks:
         losses.add("tool_choice", "this model always thinks, which excludes a forced tool; auto was sent")
@@ -54,8 +55,8 @@ def excluded(fields: JSON, choice: JSON | None, messages: list[JSON], model: Mod
     elif forced:
         losses.add("reasoning.effort", "a forced tool choice excludes thinking")
         _disable(fields, model)
-    elif fields["thinking"]["type"] == "enabled" and unsigned_loop(messages):
-        losses.add("reasoning.effort", UNSIGNED)
+    elif fields["thinking"]["type"] == "enabled" and (reason := _unfit(messages)):
+        losses.add("reasoning.effort", reason)
         _disable(fields, model)
 
 
@@ -101,6 +102,13 @@ def _disable(fields: JSON, model: Model) -> None:
     fields.clear()
     if model.since(4, 6):
         fields["thinking"] = {"type": "disabled"}  # newer models think unless told not to
+
+
+def _unfit(messages: list[JSON]) -> str | None:
+    """Why the answer cannot be thought about first."""
+    if [message["role"] for message in messages if message["role"] != "system"][-1] == "assistant":
+        return "an answer that was begun goes on without thinking"
+    return UNSIGNED if unsigned_loop(messages) else None
 
 
 class _Writer:

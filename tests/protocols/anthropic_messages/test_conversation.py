@@ -136,6 +136,9 @@ def test_pitfalls_10_11_78_what_cannot_be_shown_is_told() -> None:
     assert "left out" in blind.payload["messages"][0]["content"][0]["text"] and "messages.image" in losses(blind)
     assert "messages.image" in losses(encode(user(ImagePart("data:image/png;base64,###"))))
     assert "messages.file" in losses(encode(user(FilePart("data:application/zip;base64,UEs//w=="))))
+    for unknown in ("data:image/bmp;base64,Qk0=", "data:text/plain;base64,aGk="):
+        assert "messages.image" in losses(encode(user(ImagePart(unknown))))
+    assert "messages.file" in losses(encode(user(FilePart("data:image/bmp;base64,Qk0="))))
 
 
 def test_pitfalls_63_65_a_signed_block_goes_back_byte_for_byte() -> None:

@@ -163,6 +163,12 @@ def test_pitfall_66_a_later_step_of_a_signed_loop_needs_no_block_of_its_own() ->
     assert "thinking" in encode(*talk, reasoning=Reasoning("high"), tools=(RUN,)).payload
 
 
+def test_pitfall_66_an_answer_begun_by_the_client_goes_without_thinking() -> None:
+    begun = encode(user("x"), assistant("My answer"), reasoning=Reasoning("high"))
+    assert "thinking" not in begun.payload and "reasoning.effort" in losses(begun)
+    assert begun.payload["messages"][-1]["role"] == "assistant"
+
+
 def test_a_summary_is_asked_for_where_it_is_hidden() -> None:
     newer = encode(user("x"), reasoning=Reasoning("high", summary="auto"), model=OPUS).payload
     assert newer["thinking"] == {"type": "adaptive", "display": "summarized"}
