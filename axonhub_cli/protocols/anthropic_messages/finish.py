@@ -15,6 +15,7 @@ _KINDS = {
     "max_tokens": FinishKind.LENGTH,
     "model_context_window_exceeded": FinishKind.LENGTH,
     "pause_turn": FinishKind.LENGTH,  # a server tool is still at work: the answer is not whole
+    "compaction": FinishKind.LENGTH,  # the conversation was summed up, the answer is still to come
     "refusal": FinishKind.CONTENT_FILTER,
 }
 _WORDS = {

@@ -60,6 +60,7 @@ def test_deltas_add_up_to_their_part(path: Any, step: int) -> None:
         ("max_tokens", FinishKind.LENGTH),
         ("model_context_window_exceeded", FinishKind.LENGTH),
         ("pause_turn", FinishKind.LENGTH),
+        ("compaction", FinishKind.LENGTH),
         ("refusal", FinishKind.CONTENT_FILTER),
         ("tool_use", FinishKind.STOP),  # of which there was none
     ],
