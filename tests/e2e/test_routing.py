@@ -152,9 +152,10 @@ def test_nothing_is_repeated_once_output_was_shown(hub: Hub, provider_of: NewPro
     assert rows[0]["attempts"] == 1
 
 
-def test_an_upstream_that_is_down(hub: Hub, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_upstream_that_is_down(hub: Hub, tmp_path: Path, kind: str) -> None:
     # pitfall 137
-    hub.add_channel("gone", "http://127.0.0.1:9/v1", "deepseek")
+    hub.add_channel("gone", "http://127.0.0.1:9", KINDS[kind].channel, "--model", "gpt-5.5")
     codex = hub.codex(tmp_path / "me", hub.create_key())
     hub.start()
     turn = codex.exec("work")
