@@ -9,8 +9,9 @@ import pytest
 
 from axonhub_cli.entities import Channel
 from axonhub_cli.errors import ConfigError
-from axonhub_cli.vendors import CHANNEL_TYPES, ChannelType, Quirks, check_options, protocols, quirks
+from axonhub_cli.vendors import CHANNEL_TYPES, EXTRAS, ChannelType, Quirks, base_url, check_options, protocols, quirks
 
+VERTEX = "https://{location}-aiplatform.googleapis.com/v1/projects/{project}/locations/{location}"
 EXPECTED = {
     "openai": ("https://api.openai.com/v1", "OPENAI_API_KEY"),
     "openai-compatible": ("", None),
@@ -33,16 +34,31 @@ EXPECTED = {
     "deepseek-anthropic": ("https://api.deepseek.com/anthropic", "DEEPSEEK_API_KEY"),
     "moonshot-anthropic": ("https://api.moonshot.cn/anthropic", "MOONSHOT_API_KEY"),
     "zai-anthropic": ("https://api.z.ai/api/anthropic", "ZAI_API_KEY"),
+    "zhipu-anthropic": ("https://open.bigmodel.cn/api/anthropic", "ZHIPU_API_KEY"),
     "minimax-anthropic": ("https://api.minimaxi.com/anthropic", "MINIMAX_API_KEY"),
     "gemini": ("https://generativelanguage.googleapis.com", "GEMINI_API_KEY"),
     "demo": ("demo://", None),
+    "azure": ("https://{resource}.openai.azure.com/openai/v1", "AZURE_OPENAI_API_KEY"),
+    "bedrock": ("https://bedrock-runtime.{region}.amazonaws.com", None),
+    "bedrock-converse": ("https://bedrock-runtime.{region}.amazonaws.com", None),
+    "vertex": (VERTEX, None),
+    "vertex-anthropic": (VERTEX, None),
+}
+PROTOCOLS = {
+    "openai": ("openai_responses", "openai_chat"),
+    "azure": ("openai_responses", "openai_chat"),
+    "gemini": ("gemini",),
+    "vertex": ("gemini",),
+    "bedrock": ("anthropic_messages",),
+    "bedrock-converse": ("bedrock_converse",),
 }
 LEGAL = {
     "system_role": {"developer", "system"},
     "effort_style": {"reasoning_effort", "reasoning", "thinking", "enable_thinking", "none"},
     "reasoning_echo": {"never", "tool_calls", "always"},
     "response_format": {"json_schema", "json_object", "none"},
-    "auth": {"x-api-key", "bearer"},
+    "auth": {"x-api-key", "bearer", "api-key", "aws", "google"},
+    "cloud": {"none", "azure", "bedrock", "vertex"},
     "thinking_style": {"auto", "adaptive", "budget", "enabled", "none"},
     "mid_system": {"auto", "always", "never"},
     "thinking_config": {"auto", "level", "budget", "none"},
@@ -55,10 +71,9 @@ def channel(type: str = "openai-compatible", **options: str) -> Channel:
 
 def test_every_type() -> None:
     assert {name: (row.base_url, row.api_key_env) for name, row in CHANNEL_TYPES.items()} == EXPECTED
-    assert CHANNEL_TYPES["openai"].protocols == ("openai_responses", "openai_chat")
-    assert CHANNEL_TYPES["gemini"].protocols == ("gemini",)
-    others = [row for row in CHANNEL_TYPES.values() if row.name not in ("openai", "gemini")]
-    assert all(row.protocols == ("anthropic_messages" if "anthropic" in row.name else "openai_chat",) for row in others)
+    for name, row in CHANNEL_TYPES.items():
+        usual = ("anthropic_messages" if "anthropic" in name else "openai_chat",)
+        assert row.protocols == PROTOCOLS.get(name, usual)
 
 
 @pytest.mark.parametrize("row", CHANNEL_TYPES.values(), ids=lambda row: row.name)
@@ -135,3 +150,72 @@ def test_an_unknown_type_names_the_known_ones() -> None:
         with pytest.raises(ConfigError, match="no channel type 'opanai'") as problem:
             function(channel("opanai"))
         assert "openai, openai-compatible, deepseek" in problem.value.hint
+
+
+@pytest.mark.parametrize(
+    ("type", "options", "url"),
+    [
+        ("azure", {"resource": "r"}, "https://r.openai.azure.com/openai/v1"),
+        ("azure", {"resource": "r", "api_version": "2024-10-21"}, "https://r.openai.azure.com/openai"),
+        ("bedrock", {"region": "us-gov-west-1"}, "https://bedrock-runtime.us-gov-west-1.amazonaws.com"),
+        ("vertex", {"project": "p-1", "location": "us-east5"}, VERTEX.format(project="p-1", location="us-east5")),
+        (
+            "vertex-anthropic",
+            {"project": "p-1", "location": "global"},
+            "https://aiplatform.googleapis.com/v1/projects/p-1/locations/global",
+        ),
+        (
+            "vertex-anthropic",
+            {"project": "p-1", "location": "eu"},
+            "https://aiplatform.eu.rep.googleapis.com/v1/projects/p-1/locations/eu",
+        ),
+    ],
+)
+def test_an_accounts_own_facts_make_the_address(type: str, options: dict[str, str], url: str) -> None:
+    assert base_url(CHANNEL_TYPES[type], options) == url
+    check_options(Channel("ch_1", "c", type, url, options=options))
+
+
+@pytest.mark.parametrize(
+    ("type", "options", "name", "example"),
+    [
+        ("azure", {}, "resource", "my-resource"),
+        ("bedrock", {}, "region", "us-east-1"),
+        ("vertex", {"project": "p-1"}, "location", "us-east5"),
+        ("vertex-anthropic", {"location": "global"}, "project", "my-project-123"),
+    ],
+)
+def test_a_missing_setting_is_named(type: str, options: dict[str, str], name: str, example: str) -> None:
+    with pytest.raises(ConfigError, match=f"needs the option '{name}'") as problem:
+        base_url(CHANNEL_TYPES[type], options)
+    assert f"{name}={example}" in problem.value.hint
+
+
+@pytest.mark.parametrize(
+    ("type", "options", "hint"),
+    [
+        ("bedrock", {"region": "virginia"}, "region=us-east-1"),
+        ("bedrock", {}, "region=us-east-1"),
+        ("vertex", {"project": "My Project"}, "project=my-project-123"),
+        ("azure", {"resource": "https://r.openai.azure.com"}, "resource=my-resource"),
+        ("bedrock", {"region": "us-east-1", "project": "p-1"}, "region"),
+        ("azure", {"cloud": "google"}, "bedrock"),
+    ],
+)
+def test_a_wrong_setting_is_refused_with_an_example(type: str, options: dict[str, str], hint: str) -> None:
+    with pytest.raises(ConfigError) as problem:
+        check_options(Channel("ch_1", "c", type, "https://x", options=options))
+    assert hint in problem.value.hint
+
+
+def test_azures_dated_paths_are_not_below_v1() -> None:
+    with pytest.raises(ConfigError, match="api_version") as problem:
+        check_options(Channel("ch_1", "c", "azure", "https://x/openai/v1/", options={"api_version": "2024-10-21"}))
+    assert "/openai" in problem.value.hint
+
+
+def test_an_extra_that_is_not_there_is_named_with_its_command() -> None:
+    assert EXTRAS["aws"].missing() is None and EXTRAS["google"].missing() is None
+    for absent in ("no_such_module", "no_such.module"):
+        missing = msgspec.structs.replace(EXTRAS["aws"], module=absent).missing()
+        assert missing is not None and missing.hint == "pip install 'axonhub-cli[bedrock]'"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -10,7 +10,8 @@ import msgspec
 from axonhub_cli.entities import Channel
 from axonhub_cli.errors import ConfigError
 from axonhub_cli.vendors.quirks import ChannelType, Quirks
-from axonhub_cli.vendors.types import CHANNEL_TYPES, CHAT, GEMINI, MESSAGES, RESPONSES
+from axonhub_cli.vendors.settings import check_settings
+from axonhub_cli.vendors.types import CHANNEL_TYPES
 
 PROTOCOL_OPTION = "protocol"
 PRICE_OPTIONS = ("price_cached", "price_input", "price_output")  # USD per million tokens; read by `pricing`
@@ -22,12 +23,13 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "reasoning_echo": ("never", "tool_calls", "always"),
     "reasoning_field": ("reasoning_content", "reasoning", "reasoning_details"),
     "response_format": ("json_schema", "json_object", "none"),
-    "auth": ("x-api-key", "bearer"),
+    "auth": ("x-api-key", "bearer", "api-key", "aws", "google"),
+    "cloud": ("none", "azure", "bedrock", "vertex"),
     "thinking_style": ("auto", "adaptive", "budget", "enabled", "none"),
     "mid_system": ("auto", "always", "never"),
     "thinking_config": ("auto", "level", "budget", "none"),
 }
-_PROTOCOLS = (RESPONSES, CHAT, MESSAGES, GEMINI)
+_PROTOCOLS = tuple(dict.fromkeys(protocol for row in CHANNEL_TYPES.values() for protocol in row.protocols))
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 
@@ -44,7 +46,8 @@ def quirks(channel: Channel) -> Quirks:
     base = channel_type(channel.type).quirks
     if not channel.options:
         return base
-    return msgspec.structs.replace(base, **_overrides(channel.options))
+    known = frozenset(setting.name for setting in channel_type(channel.type).settings)
+    return msgspec.structs.replace(base, **_overrides(channel.options, known))
 
 
 def protocols(channel: Channel) -> tuple[str, ...]:
@@ -61,21 +64,27 @@ def protocols(channel: Channel) -> tuple[str, ...]:
 
 
 def check_options(channel: Channel) -> None:
-    """Raises ConfigError at the first option of a channel that is wrong."""
-    quirks(channel)
+    """Raises ConfigError at the first option of a channel that is wrong or missing."""
+    version = quirks(channel).api_version
     protocols(channel)
+    check_settings(channel_type(channel.type), channel.options)
+    if version and channel.base_url.rstrip("/").endswith("/v1"):
+        raise ConfigError(
+            "the option 'api_version' belongs to Azure's dated API, and the base URL ends in /v1",
+            "give --base-url https://RESOURCE.openai.azure.com/openai, or leave api_version out",
+        )
 
 
-def _overrides(options: Mapping[str, str]) -> dict[str, Any]:
+def _overrides(options: Mapping[str, str], settings: Collection[str]) -> dict[str, Any]:
     values: dict[str, Any] = {}
     for name, text in options.items():
-        if name == PROTOCOL_OPTION:
+        if name == PROTOCOL_OPTION or name in settings:
             continue
         if name in PRICE_OPTIONS:
             _check_price(name, text)
             continue
         if name not in _PARSERS:
-            legal = ", ".join(sorted([*_PARSERS, PROTOCOL_OPTION, *PRICE_OPTIONS]))
+            legal = ", ".join(sorted([*_PARSERS, PROTOCOL_OPTION, *PRICE_OPTIONS, *settings]))
             raise ConfigError(f"there is no channel option {name!r}", f"one of: {legal}")
         values[name] = _PARSERS[name](name, text.strip())
     return values

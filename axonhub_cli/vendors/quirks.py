@@ -14,6 +14,10 @@ class Quirks(Struct, frozen=True):
     Every field may be set for one channel with `--option NAME=VALUE`.
     """
 
+    # Every protocol
+    auth: str = "x-api-key"  # how the key is shown: x-api-key (the protocol's own way), bearer, api-key, aws, google
+    cloud: str = "none"  # whose paths and bodies: none, azure, bedrock, vertex
+    api_version: str = ""  # Azure: asks its dated API of this version instead of /v1
     retry_empty: bool = False  # an answer with nothing in it counts as a failure, not as an answer (pitfall 150)
 
     # Chat Completions and Responses
@@ -44,7 +48,6 @@ class Quirks(Struct, frozen=True):
     codex_headers: bool = False  # is told what Codex's own headers say (pitfall 171)
 
     # Anthropic Messages; also max_output_tokens, efforts, response_format, fields, hosted_tools, vision and files
-    auth: str = "x-api-key"  # how the key is shown: x-api-key or bearer
     thinking_style: str = "auto"  # auto (by the Claude model), adaptive, budget, enabled (budget and effort), none
     unsigned_thinking: bool = False  # wants thinking back without a signature (pitfall 124)
     cache_control: bool = True  # takes cache_control (pitfall 77)
@@ -70,11 +73,22 @@ class Fact(Struct, frozen=True):
     source: str
 
 
+class Setting(Struct, frozen=True):
+    """A fact about one account, given with `--option`: `pattern` is what its whole value must match, `example` one
+    that does. `needed` even where the person gives the base URL."""
+
+    name: str
+    pattern: str
+    example: str
+    needed: bool = False
+
+
 class ChannelType(Struct, frozen=True):
     """A preset. `protocols` in order of preference: a client's own is used where it is among them.
 
-    No `base_url`: the person has to give one. No `api_key_env`: it works without a key. `families` are the
-    beginnings, in lower case, of the names of the vendor's own models.
+    No `base_url`: the person has to give one. One with `{names}` is filled in from `settings`; `urls` are others, by
+    the option (`name` or `name=value`) that asks for them. No `api_key_env`: it works without a key. `families` are
+    the beginnings, in lower case, of the names of the vendor's own models.
     """
 
     name: str
@@ -84,6 +98,8 @@ class ChannelType(Struct, frozen=True):
     quirks: Quirks = Quirks()
     facts: tuple[Fact, ...] = ()
     families: tuple[str, ...] = ()
+    settings: tuple[Setting, ...] = ()
+    urls: Mapping[str, str] = {}
 
     def serves(self, model: str) -> bool:
         """Whether a channel of this type with no models of its own may well have `model`: True for every name

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
+from axonhub_cli.vendors.clouds import CLOUDS
 from axonhub_cli.vendors.quirks import ChannelType, Fact, Quirks
-
-RESPONSES = "openai_responses"
-CHAT = "openai_chat"
-MESSAGES = "anthropic_messages"
-GEMINI = "gemini"
+from axonhub_cli.vendors.rows import CHAT, GEMINI, MESSAGES, RESPONSES
+from axonhub_cli.vendors.rows import facts as _facts
 
 # Optional top-level fields that servers built to be compatible took from the beginning; anything newer is refused
 # somewhere (pitfall 13).
@@ -29,10 +25,6 @@ _OPENROUTER_DOCS = "https://openrouter.ai/docs/use-cases/reasoning-tokens"
 _DEEPSEEK_MESSAGES = "https://api-docs.deepseek.com/guides/anthropic_api"
 _MINIMAX_MESSAGES = "https://platform.minimax.io/docs/api-reference/text-anthropic-api"
 _OPENAI_DOCS = "https://platform.openai.com/docs/api-reference/chat/create"
-
-
-def _facts(as_of: str, source: str, **values: Any) -> tuple[Fact, ...]:
-    return tuple(Fact(field, value, as_of, source) for field, value in values.items())
 
 
 # What any server that calls itself compatible is asked to take, and no more.
@@ -311,6 +303,15 @@ _TYPES = (
         protocols=(MESSAGES,),
     ),
     _type(
+        "zhipu-anthropic",
+        "https://open.bigmodel.cn/api/anthropic",
+        "ZHIPU_API_KEY",
+        *_LIKE_ANTHROPIC,
+        *_facts("2026-11", "docs.bigmodel.cn: Claude Code is given ANTHROPIC_AUTH_TOKEN", auth="bearer"),
+        *_facts("2026-11", _ZAI_DOCS + " (interleaved thinking), pitfall 125", unsigned_thinking=True),
+        protocols=(MESSAGES,),
+    ),
+    _type(
         "minimax-anthropic",
         "https://api.minimaxi.com/anthropic",
         "MINIMAX_API_KEY",
@@ -340,4 +341,4 @@ _TYPES = (
     _type("demo", "demo://", None, *_facts("2026-11", "axonhub itself", system_role="system")),
 )
 
-CHANNEL_TYPES: dict[str, ChannelType] = {row.name: row for row in _TYPES}
+CHANNEL_TYPES: dict[str, ChannelType] = {row.name: row for row in (*_TYPES, *CLOUDS)}
