@@ -183,6 +183,8 @@ def _from_environment(variable: str, environ: Mapping[str, str], channel: str) -
             f"channel {channel}: the variable {variable} is not set",
             f"export {variable}=… where axonhub runs, then start it again.",
         )
+    if value.startswith("{"):  # a service account's, as JSON: it never becomes a header
+        return value
     if not value.isascii() or not value.isprintable() or " " in value:
         raise ConfigError(
             f"channel {channel}: the value of {variable} cannot be a key (spaces or unprintable characters)",

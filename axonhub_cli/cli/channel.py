@@ -30,6 +30,13 @@ Examples:
   axonhub channel add kimi --type moonshot --api-key-env KIMI_KEY --model kimi-k2-thinking
   printf %s "$KEY" | axonhub channel add work --type openai --api-key-stdin --priority -1
   axonhub channel add box --type openai-compatible --base-url http://127.0.0.1:8000/v1
+  axonhub channel add az --type azure --option resource=my-resource --model my-deployment
+  axonhub channel add aws --type bedrock --option region=us-east-1 --option aws_profile=work
+  axonhub channel add gcp --type vertex --option project=my-project --option location=global
+
+\b
+Without a key, bedrock uses AWS's own credential chain and vertex Google's default credentials. A key for bedrock is
+ACCESS_KEY_ID:SECRET[:SESSION_TOKEN] or a Bedrock API key; one for vertex a service account's JSON, or its file.
 """,
 )(add)
 

@@ -14,6 +14,8 @@ from axonhub_cli.cli.output import Output
 from axonhub_cli.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from axonhub_cli.entities import Channel, UpstreamKey
     from axonhub_cli.vendors import ChannelType
 
@@ -63,7 +65,8 @@ def add(
 
     app = CliContext.of(ctx)
     preset = find_type(type_name)
-    url, warning = _address(preset, base_url)
+    options = options_of(option or (), {})
+    url, warning = _address(preset, base_url, options)
     channel = Channel(
         new_id("ch"),  # keys are encrypted for it
         name,
@@ -74,7 +77,7 @@ def add(
         priority=priority,
         tags=tuple(dict.fromkeys(map(check_tag, tag or ()))),
         proxy=check_proxy(proxy) if proxy else None,
-        options=options_of(option or (), {}),
+        options=options,
         enabled=not disabled,
     )
     check_channel(channel)
@@ -130,7 +133,7 @@ def edit(
         "options": options_of(option or (), old.options),
         "proxy": None if no_proxy else check_proxy(proxy) if proxy else old.proxy,
     }
-    url, warning = _address(find_type(old.type), base_url) if base_url else (old.base_url, None)
+    url, warning = _moved(find_type(old.type), old, base_url, changes["options"])
     changed = replace(old, base_url=url, **changes)
     for each in changed.models:
         check_model(each)
@@ -152,18 +155,45 @@ def _store_edit(app: CliContext, old: Channel, changed: Channel, warning: str | 
     _warn(out, changed, warning)
 
 
-def _address(preset: ChannelType, base_url: str | None) -> tuple[str, str | None]:
+def _moved(
+    preset: ChannelType, old: Channel, base_url: str | None, options: Mapping[str, str]
+) -> tuple[str, str | None]:
+    """The address after an edit: an account's own facts may be part of it."""
+    from axonhub_cli.cli.channel_fields import own_url
+
+    if base_url:
+        return _address(preset, base_url, options)
+    if preset.settings and old.base_url == _template(preset, old.options):
+        return own_url(preset, options), None
+    return old.base_url, None
+
+
+def _template(preset: ChannelType, options: Mapping[str, str]) -> str | None:
+    """The type's own address; None where an option it needs is missing, so that somebody gave another."""
+    from axonhub_cli.cli.channel_fields import own_url
+    from axonhub_cli.errors import ConfigError
+
+    try:
+        return own_url(preset, options)
+    except ConfigError:
+        return None
+
+
+def _address(preset: ChannelType, base_url: str | None, options: Mapping[str, str]) -> tuple[str, str | None]:
+    from axonhub_cli.cli.channel_fields import own_url
+
     if preset.name == "demo":
         if base_url:
             raise UsageError("the type demo has no address", "leave --base-url out")
         return preset.base_url, None
     if not base_url and not preset.base_url:
         raise UsageError(f"the type {preset.name} needs an address", "add --base-url URL")
-    return check_base_url(base_url or preset.base_url)
+    return check_base_url(base_url or own_url(preset, options))
 
 
 def _keys(app: CliContext, channel: Channel, variables: list[str], *, stdin: bool) -> tuple[UpstreamKey, ...]:
     from axonhub_cli.cli.channel_fields import read_keys, stored_keys, variable_keys
+    from axonhub_cli.vendors import quirks
 
     if channel.type == "demo":
         if variables or stdin:
@@ -172,7 +202,8 @@ def _keys(app: CliContext, channel: Channel, variables: list[str], *, stdin: boo
     named = variable_keys([check_variable(name) for name in variables], channel.base_url)
     if not stdin:
         return named
-    return (*named, *stored_keys(read_keys(), channel.id, channel.base_url, app.secret))
+    keys = read_keys(documents=quirks(channel).auth == "google")
+    return (*named, *stored_keys(keys, channel.id, channel.base_url, app.secret))
 
 
 def _kept(old: Channel, url: str, forget: list[str]) -> tuple[UpstreamKey, ...]:

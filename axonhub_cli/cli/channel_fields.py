@@ -28,18 +28,31 @@ def find_type(name: str) -> ChannelType:
     raise UsageError(f"there is no channel type {name!r}", "axonhub channel types")
 
 
-def read_keys() -> list[str]:
-    """Upstream keys from standard input, one a line; on a terminal one is asked for and not shown."""
+def read_keys(*, documents: bool = False) -> list[str]:
+    """Upstream keys from standard input, one a line; on a terminal one is asked for and not shown. `documents`: or one
+    JSON document, as Google's service accounts have for a key."""
     if sys.stdin.isatty():
         lines = [typer.prompt("Upstream key", hide_input=True, err=True)]
     else:
-        lines = sys.stdin.read(_MAX_KEY * 64).splitlines()
+        text = sys.stdin.read(_MAX_KEY * 64)
+        if documents and text.lstrip().startswith("{"):
+            return [_document(text)]
+        lines = text.splitlines()
     keys = [line.strip() for line in lines if line.strip()]
     if not keys:
         raise UsageError("no key came on standard input", 'printf %s "$KEY" | axonhub channel … --api-key-stdin')
     if any(len(key) > _MAX_KEY or not key.isascii() or not key.isprintable() or " " in key for key in keys):
         raise UsageError("what came on standard input is no key: spaces or unprintable characters", "one key a line")
     return keys
+
+
+def _document(text: str) -> str:
+    import json
+
+    try:
+        return json.dumps(json.loads(text), separators=(",", ":"))
+    except ValueError:
+        raise UsageError("what came on standard input is no JSON", "… --api-key-stdin < service-account.json") from None
 
 
 def variable_keys(variables: Sequence[str], base_url: str) -> tuple[UpstreamKey, ...]:
@@ -77,10 +90,20 @@ def options_of(pairs: Sequence[str], base: Mapping[str, str]) -> dict[str, str]:
 
 
 def check_channel(channel: Channel) -> None:
-    """Raises ConfigError for an option or value the channel's type does not know."""
-    from axonhub_cli.vendors import check_options
+    """Raises ConfigError for an option or value the channel's type does not know, or for a missing extra."""
+    from axonhub_cli.vendors import EXTRAS, check_options, quirks
 
     check_options(channel)
+    extra = EXTRAS.get(quirks(channel).auth)
+    if extra is not None and (missing := extra.missing()):
+        raise missing
+
+
+def own_url(channel_type: ChannelType, options: Mapping[str, str]) -> str:
+    """The type's own address, for an account with these options. Raises ConfigError naming one that is missing."""
+    from axonhub_cli.vendors import base_url
+
+    return base_url(channel_type, options)
 
 
 def replaced(

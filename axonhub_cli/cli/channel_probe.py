@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from axonhub_cli.cli.channel_fields import check_channel
 from axonhub_cli.cli.context import CliContext
 from axonhub_cli.cli.options import ChannelArg, JsonOption
 from axonhub_cli.cli.output import Column
@@ -36,6 +37,7 @@ def probe(
 
     app = CliContext.of(ctx)
     channel = app.store.channels.get(name)
+    check_channel(channel)
     chosen = model or _first_model(app, channel)
     out = app.output(as_json)
     results = [(source, asyncio.run(probe_channel(channel, key, chosen))) for source, key in _key_values(app, channel)]

@@ -16,6 +16,7 @@ from axonhub_cli.vendors import Quirks
 
 JSON = dict[str, Any]
 SSE = "text/event-stream"
+NO_HEADERS: Mapping[str, str] = {}
 
 
 class Operation(StrEnum):
@@ -113,15 +114,10 @@ class StreamWatcher(Protocol):
         ...
 
 
-class Codec(Protocol):
-    """One protocol. Holds no state; every method is pure."""
+class UpstreamCodec(Protocol):
+    """A protocol as upstreams speak it. Holds no state; every method is pure."""
 
     name: str
-    manners: Manners
-
-    def decode_request(self, payload: JSON) -> Request:
-        """Raises Failure (400, naming the field) for what cannot be understood."""
-        ...
 
     def encode_request(self, request: Request, quirks: Quirks) -> Encoded:
         """The request for `request.model`. Raises Failure where something must not be dropped."""
@@ -131,18 +127,7 @@ class Codec(Protocol):
         """Raises Failure (bad_gateway or the error inside) for what is no answer."""
         ...
 
-    def encode_response(self, response: Response, request: Request) -> JSON:
-        """The answer as the client expects it; `response.model` is replaced by the name it asked for."""
-        ...
-
     def stream_decoder(self, quirks: Quirks) -> StreamDecoder: ...
-
-    def stream_encoder(self, request: Request, response_id: str, now: int) -> StreamEncoder:
-        """`response_id` is ours (letters, digits), used where the upstream's does not fit the protocol's
-        form; `now` is seconds since 1970."""
-        ...
-
-    def stream_watcher(self) -> StreamWatcher: ...
 
     def decode_usage(self, payload: JSON) -> Usage | None:
         """The usage inside a whole, not streamed answer; None where it has none."""
@@ -152,13 +137,38 @@ class Codec(Protocol):
         """Any error answer of an upstream, whatever its shape (pitfall 147). Header names are lower case."""
         ...
 
-    def encode_error(self, error: APIError) -> tuple[int, JSON]:
-        """Status and body before anything was sent, in the shape that makes this protocol's clients act rightly."""
+    def call(self, operation: Operation, model: str, key: str, stream: bool, quirks: Quirks) -> Call:
+        """How to ask an upstream; `quirks.auth` says how the key is shown where there is a choice, `quirks.cloud` whose
+        paths to take. Raises Failure where the protocol or the cloud lacks the operation."""
         ...
 
-    def call(self, operation: Operation, model: str, key: str, stream: bool, quirks: Quirks) -> Call:
-        """How to ask an upstream; `quirks.auth` says how the key is shown where there is a choice. Raises Failure
-        where the protocol lacks the operation."""
+    def decode_models(self, payload: Any) -> list[str]:
+        """The names in an upstream's answer to MODELS, in its order; what is no name is left out."""
+        ...
+
+
+class Codec(UpstreamCodec, Protocol):
+    """A protocol as clients speak it too."""
+
+    manners: Manners
+
+    def decode_request(self, payload: JSON) -> Request:
+        """Raises Failure (400, naming the field) for what cannot be understood."""
+        ...
+
+    def encode_response(self, response: Response, request: Request) -> JSON:
+        """The answer as the client expects it; `response.model` is replaced by the name it asked for."""
+        ...
+
+    def stream_encoder(self, request: Request, response_id: str, now: int) -> StreamEncoder:
+        """`response_id` is ours (letters, digits), used where the upstream's does not fit the protocol's
+        form; `now` is seconds since 1970."""
+        ...
+
+    def stream_watcher(self) -> StreamWatcher: ...
+
+    def encode_error(self, error: APIError) -> tuple[int, JSON]:
+        """Status and body before anything was sent, in the shape that makes this protocol's clients act rightly."""
         ...
 
     def fits(self, payload: JSON, quirks: Quirks) -> bool:
@@ -166,9 +176,17 @@ class Codec(Protocol):
         does not, the request is decoded and encoded anew, as between two protocols."""
         ...
 
-    def pass_on(self, payload: JSON, model: str, quirks: Quirks, unsealer: Unsealer) -> Encoded:
+    def pass_on(
+        self,
+        payload: JSON,
+        model: str,
+        quirks: Quirks,
+        unsealer: Unsealer,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> Encoded:
         """A client's payload for an upstream of the same protocol: for `model`, without what is ours; everything else
-        is the same object as before (pitfalls 13, 65). The caller's payload is not touched."""
+        is the same object as before (pitfalls 13, 65). The caller's payload is not touched. Of the client's `headers`
+        (lower case) goes in what such an upstream wants to read there."""
         ...
 
     def pass_headers(self, headers: Mapping[str, str], payload: JSON, quirks: Quirks) -> dict[str, str]:
@@ -186,8 +204,4 @@ class Codec(Protocol):
 
     def decode_count(self, payload: JSON) -> int:
         """The tokens an upstream counted. Raises Failure for what is no count."""
-        ...
-
-    def decode_models(self, payload: Any) -> list[str]:
-        """The names in an upstream's answer to MODELS, in its order; what is no name is left out."""
         ...

@@ -1,4 +1,4 @@
-"""Ids of tool calls in the letters Anthropic takes, each call its own (pitfall 70)."""
+"""Ids of tool calls in the letters that every strict vendor takes, each call its own (pitfall 70)."""
 
 from __future__ import annotations
 

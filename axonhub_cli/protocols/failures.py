@@ -114,6 +114,20 @@ _CODES: dict[str, ErrorKind] = {
     "request_too_large": ErrorKind.TOO_LARGE,
     "timeout_error": ErrorKind.TIMEOUT,
     "deadline_exceeded": ErrorKind.TIMEOUT,
+    # AWS names its exceptions (https://docs.aws.amazon.com/bedrock/latest/userguide/troubleshooting-api-error-codes.html)
+    "throttlingexception": ErrorKind.RATE_LIMIT,
+    "servicequotaexceededexception": ErrorKind.QUOTA,
+    "accessdeniedexception": ErrorKind.PERMISSION,
+    "expiredtokenexception": ErrorKind.AUTHENTICATION,
+    "unrecognizedclientexception": ErrorKind.AUTHENTICATION,
+    "invalidsignatureexception": ErrorKind.AUTHENTICATION,
+    "incompletesignatureexception": ErrorKind.AUTHENTICATION,
+    "missingauthenticationtokenexception": ErrorKind.AUTHENTICATION,
+    "resourcenotfoundexception": ErrorKind.NOT_FOUND,
+    "modelnotreadyexception": ErrorKind.OVERLOADED,
+    "serviceunavailableexception": ErrorKind.OVERLOADED,
+    "modeltimeoutexception": ErrorKind.TIMEOUT,
+    "modelerrorexception": ErrorKind.SERVER_ERROR,
     "invalid_prompt": ErrorKind.INVALID_REQUEST,
     "previous_response_not_found": ErrorKind.INVALID_REQUEST,
     "cyber_policy": ErrorKind.INVALID_REQUEST,
@@ -165,13 +179,18 @@ _BILLING = re.compile(
 _BAD_KEY = re.compile(r"api key not valid|invalid api key|incorrect api key|invalid_api_key", re.IGNORECASE)
 _NO_MODEL = re.compile(
     r"model [`'\"]?[\w./:@-]+[`'\"]? (?:does not exist|not found|is not supported|not exist)"
-    r"|unknown model|no such model",
+    r"|unknown model|no such model|provided model identifier is invalid",
     re.IGNORECASE,
 )
 _WAIT = re.compile(
     r"(?:try again|retry|retrying) (?:in|after) (?:about )?(\d+(?:\.\d+)?) ?"
     r"(ms|milliseconds?|m|min|minutes?|s|sec|seconds?)\b",
     re.IGNORECASE,
+)
+# Where an error may be, inside an error.
+_INSIDE = (
+    *("error", "errors", "response", "base_resp", "message", "Message"),
+    *("status_msg", "msg", "detail", "error_message"),
 )
 _TAGS = re.compile(r"<(script|style)\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
 _TITLE = re.compile(r"<title[^>]*>(.*?)</title>", re.IGNORECASE | re.DOTALL)
@@ -194,6 +213,9 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> APIError
     raw = body[: RAW_LIMIT * 4].decode("utf-8", "replace")[:RAW_LIMIT]
     html = _HTML.match(raw) is not None
     words = _Words()
+    if name := headers.get("x-amzn-errortype", "").partition(":")[0]:
+        words.words.append(name)
+        words.code = name
     payload = None if html else _json(body)
     if payload is not None:
         _collect(payload, words, 0)
@@ -263,7 +285,7 @@ def _collect_fields(value: Mapping[str, Any], words: _Words, depth: int) -> None
         words.param = words.param or ".".join(str(step) for step in value["loc"])
     if words.wait is None:
         words.wait = _body_wait(value)
-    for name in ("error", "errors", "response", "base_resp", "message", "status_msg", "msg", "detail", "error_message"):
+    for name in _INSIDE:
         if value.get(name):
             _collect(value[name], words, depth + 1)
     metadata = value.get("metadata")  # OpenRouter keeps the provider's own words here

@@ -12,7 +12,7 @@ from axonhub_cli.llm.events import PartDelta, PartEnd, ResponseEnd, ResponseStar
 from axonhub_cli.llm.fold import unfold
 from axonhub_cli.llm.request import Request
 from axonhub_cli.llm.response import FinishKind, FinishReason, Response
-from axonhub_cli.protocols.base import Codec, StreamEncoder, Watch
+from axonhub_cli.protocols.base import Codec, StreamEncoder, UpstreamCodec, Watch
 from axonhub_cli.protocols.compaction import Compactor
 from axonhub_cli.protocols.retarget import retarget, retarget_raw
 from axonhub_cli.protocols.sealing import Sealer, SealPart
@@ -67,7 +67,7 @@ class Translation:
     def __init__(
         self,
         client: Codec,
-        upstream: Codec,
+        upstream: UpstreamCodec,
         request: Request,
         *,
         quirks: Quirks,
@@ -285,7 +285,7 @@ class Passthrough:
         return self._new_encoder(declaring(request, response)).encode(unfold(response))
 
 
-def _events(upstream: Codec, body: bytes, quirks: Quirks) -> list[StreamEvent]:
+def _events(upstream: UpstreamCodec, body: bytes, quirks: Quirks) -> list[StreamEvent]:
     """A whole answer as a stream."""
     try:
         return list(unfold(decode_body(upstream, body, quirks)))

@@ -13,7 +13,7 @@ from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.llm.fold import fold
 from axonhub_cli.llm.request import Request
 from axonhub_cli.llm.response import Response, Usage
-from axonhub_cli.protocols.base import Codec, Watch
+from axonhub_cli.protocols.base import Codec, UpstreamCodec, Watch
 from axonhub_cli.protocols.compaction import compact_response
 from axonhub_cli.protocols.sealing import SealPart, sealed_parts
 from axonhub_cli.vendors import Quirks
@@ -45,7 +45,7 @@ class Whole(msgspec.Struct, frozen=True):
 
 def whole(
     client: Codec,
-    upstream: Codec,
+    upstream: UpstreamCodec,
     request: Request,
     data: bytes,
     *,
@@ -78,7 +78,7 @@ def whole(
     return Whole(answer, watch, response_body(response))
 
 
-def embeddings(upstream: Codec, data: bytes) -> Whole:
+def embeddings(upstream: UpstreamCodec, data: bytes) -> Whole:
     """An answer of OpenAI's embeddings, as it came. Nothing of it is recorded: nobody reads vectors. Raises Failure for
     an error inside, or for what is no such answer.
 
@@ -95,7 +95,7 @@ def embeddings(upstream: Codec, data: bytes) -> Whole:
     return Whole(data, Watch(output=True, ended=True, usage=usage, model=answer.model), None)
 
 
-def decode_body(upstream: Codec, data: bytes, quirks: Quirks) -> Response:
+def decode_body(upstream: UpstreamCodec, data: bytes, quirks: Quirks) -> Response:
     """A body that should be one JSON answer. Raises Failure with the error inside, whatever its shape."""
     payload = _object(data)
     if payload is None:
@@ -150,7 +150,7 @@ def _is_json(data: bytes) -> bool:
     return is_stream(data[:64]) is not True
 
 
-def _folded(upstream: Codec, data: bytes, quirks: Quirks) -> Response:
+def _folded(upstream: UpstreamCodec, data: bytes, quirks: Quirks) -> Response:
     decoder = upstream.stream_decoder(quirks)
     return fold([*decoder.feed(data), *decoder.close()])
 
@@ -163,7 +163,7 @@ def _object(data: bytes) -> dict[str, Any] | None:
     return payload if isinstance(payload, dict) else None
 
 
-def _not_an_answer(upstream: Codec, data: bytes) -> APIError:
+def _not_an_answer(upstream: UpstreamCodec, data: bytes) -> APIError:
     """HTML, an empty body, a list: the codec may still find words in it; the status 200 it came with is no use."""
     error = upstream.decode_error(502, {}, data)
     return replace(error, kind=ErrorKind.BAD_GATEWAY, status=502, upstream=True)

@@ -13,7 +13,7 @@ from axonhub_cli.llm.errors import APIError, ErrorKind
 from axonhub_cli.routing.health import Health, Rest
 from axonhub_cli.routing.profiles import Resolution
 from axonhub_cli.vendors import CHANNEL_TYPES
-from axonhub_cli.vendors.types import CHAT, RESPONSES
+from axonhub_cli.vendors.rows import CHAT, RESPONSES
 
 MAX_RETRY_AFTER_S = 60
 _EMBEDDING = frozenset({CHAT, RESPONSES})

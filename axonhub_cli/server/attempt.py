@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from axonhub_cli.entities import Body
+from axonhub_cli.errors import AxonHubError
 from axonhub_cli.llm.errors import APIError, Failure
 from axonhub_cli.protocols.base import JSON, Watch
 from axonhub_cli.protocols.translator import Relay, Whole
@@ -18,10 +20,9 @@ from axonhub_cli.server.calls import Asked, Prepared
 from axonhub_cli.server.client import Beginning, Client
 from axonhub_cli.server.journal import Journal
 from axonhub_cli.server.limits import Limits
+from axonhub_cli.server.transports import Transports
 from axonhub_cli.server.upstream import Outgoing, Reply
 from axonhub_cli.server.watchdog import Watchdog
-
-Send = Callable[[Outgoing], Awaitable[Reply]]
 
 _SILENT = "The upstream sent nothing for too long."
 _NO_OUTPUT = "The upstream accepted the request and then sent no output in time."
@@ -91,10 +92,10 @@ class Attempt:
         """From the relay, once it speaks to the client."""
         return self._relay.keepalive() if self._relay is not None and self.committed else b""
 
-    async def stream(self, send: Send, headers: dict[str, str], beginning: Beginning) -> None:
+    async def stream(self, transports: Transports, headers: dict[str, str], beginning: Beginning) -> None:
         """Relays the answer. Raises Failure while another channel may still serve; afterwards sets `error`,
         and the client has been told."""
-        reply = await self._open(send)
+        reply = await self._open(transports)
         headers |= self._shown(reply.headers)
         self._relay = self._prepared.relay(self._asked, beginning.response_id, beginning.created, beginning.encoder)
         self._gate = CommitGate(asyncio.get_running_loop().time())
@@ -107,9 +108,9 @@ class Attempt:
             await self._client.send(self._relay.fail(failure.error), headers)
         self._watchdog.relax()
 
-    async def whole(self, send: Send, headers: dict[str, str]) -> Whole:
+    async def whole(self, transports: Transports, headers: dict[str, str]) -> Whole:
         """The answer in one piece. Raises Failure."""
-        data = await self._fetch(send, headers)
+        data = await self._fetch(transports, headers)
         try:
             answer = self._prepared.whole(self._asked, data)
         except Failure as failure:
@@ -117,14 +118,14 @@ class Attempt:
         self._refuse_empty(answer.watch)
         return answer
 
-    async def count(self, send: Send, headers: dict[str, str]) -> bytes:
+    async def count(self, transports: Transports, headers: dict[str, str]) -> bytes:
         """An upstream's answer to COUNT_TOKENS. Raises Failure, also for what is no count."""
-        data = await self._fetch(send, headers)
+        data = await self._fetch(transports, headers)
         try:
             payload = msgspec.json.decode(data, type=dict[str, Any])
         except (msgspec.MsgspecError, UnicodeError, RecursionError):
             payload = {}
-        self._prepared.upstream.decode_count(payload)
+        self._asked.codec.decode_count(payload)
         return data
 
     async def drain(self) -> None:
@@ -137,8 +138,8 @@ class Attempt:
         if self._reply is not None:
             self._reply.close()
 
-    async def _fetch(self, send: Send, headers: dict[str, str]) -> bytes:
-        reply = await self._open(send)
+    async def _fetch(self, transports: Transports, headers: dict[str, str]) -> bytes:
+        reply = await self._open(transports)
         headers |= self._shown(reply.headers)
         data = await self._read(reply, self._limits.reply, self._limits.idle_upstream_s)
         self._watchdog.relax()
@@ -156,8 +157,8 @@ class Attempt:
             shown |= {name: value for name, value in headers.items() if name.startswith(prefixes)}
         return shown
 
-    async def _open(self, send: Send) -> Reply:
-        reply = self._reply = await send(self._prepared.call)
+    async def _open(self, transports: Transports) -> Reply:
+        reply = self._reply = await transports.send(await self._signed(transports))
         self._journal.attempt_note(http_status=reply.status, upstream_request_id=_request_id(reply.headers))
         if 300 <= reply.status < 400:
             raise Failure(faults.redirected(reply.status))
@@ -166,6 +167,17 @@ class Attempt:
         if "html" in reply.headers.get("content-type", ""):
             raise Failure(faults.not_an_api("The upstream answered with a web page; the base URL is probably wrong."))
         return reply
+
+    async def _signed(self, transports: Transports) -> Outgoing:
+        channel = self._prepared.call.channel
+        try:
+            call = await transports.signed(self._prepared.call)
+        except AxonHubError as problem:
+            # As with keys that cannot be read: the words are for whoever tests the channel (reliability S22).
+            words = f"The channel's credentials cannot be used; `axonhub channel test {channel.name}` says why."
+            raise Failure(faults.unusable_key(words)) from problem
+        self._prepared = replace(self._prepared, call=call)
+        return call
 
     async def _refusal(self, reply: Reply) -> APIError:
         chunks: list[bytes] = []

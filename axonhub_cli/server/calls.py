@@ -16,7 +16,7 @@ from axonhub_cli.llm.content import Part
 from axonhub_cli.llm.errors import APIError, Failure, invalid
 from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols import registry
-from axonhub_cli.protocols.base import JSON, SSE, Codec, Loss, Operation, StreamEncoder
+from axonhub_cli.protocols.base import JSON, SSE, Codec, Loss, Operation, StreamEncoder, UpstreamCodec
 from axonhub_cli.protocols.opaque import Seal, seal_part, unseal_request
 from axonhub_cli.protocols.remedies import Remedy
 from axonhub_cli.protocols.retarget import patch_raw, without_raw
@@ -26,7 +26,7 @@ from axonhub_cli.routing import affinity
 from axonhub_cli.server import address, faults
 from axonhub_cli.server.upstream import USER_AGENT, Outgoing
 from axonhub_cli.vendors import Quirks
-from axonhub_cli.vendors.types import RESPONSES
+from axonhub_cli.vendors.rows import RESPONSES
 
 _MAX_MODEL = 256
 _ABSENT = object()
@@ -84,13 +84,12 @@ class Prepared(Struct, frozen=True):
     """One call, ready to be sent, and how its answer will be read. `raw`: both sides speak one protocol."""
 
     call: Outgoing
-    upstream: Codec
+    upstream: UpstreamCodec
     quirks: Quirks
     raw: bool
     losses: tuple[Loss, ...]
     path: str
     seal_part: Callable[[Part], Part]
-    secret: str  # the key in the call, to be kept out of what others read
 
     def relay(self, asked: Asked, response_id: str, now: int, encoder: Callable[[], StreamEncoder]) -> Relay:
         """For an answer that streams. `encoder`: the one that may have begun it for a client that waits."""
@@ -110,16 +109,19 @@ class Prepared(Struct, frozen=True):
 
     def scrubbed(self, error: APIError) -> APIError:
         """Without the key, which some upstreams repeat in their errors (reliability K5)."""
-        secret = self.secret
-        if not secret or secret not in f"{error.message}{error.raw}{error.param}{error.code}":
-            return error
-        words = {name: getattr(error, name) for name in ("message", "raw", "param", "code")}
-        return replace(error, **{name: value.replace(secret, "[key]") for name, value in words.items() if value})
+        for secret in self.call.secrets:
+            if secret in f"{error.message}{error.raw}{error.param}{error.code}":
+                words = {name: getattr(error, name) for name in ("message", "raw", "param", "code")}
+                clean = {name: value.replace(secret, "[key]") for name, value in words.items() if value}
+                error = replace(error, **clean)
+        return error
 
     def scrubbed_body(self, body: Body) -> Body:
         """The same for what is kept of an answer that passed as it came."""
-        secret = self.secret.encode()
-        return replace(body, data=body.data.replace(secret, b"[key]")) if secret and secret in body.data else body
+        for secret in map(str.encode, self.call.secrets):
+            if secret in body.data:
+                body = replace(body, data=body.data.replace(secret, b"[key]"))
+        return body
 
     def whole(self, asked: Asked, data: bytes) -> Whole:
         """For an answer in one piece. Raises Failure for an error inside."""
@@ -169,7 +171,7 @@ def prepare(
 ) -> Prepared:
     """The call that asks `channel` for `model`, with what `remedies` leave out left out. Raises Failure: the client's
     fault (400), or an unusable key."""
-    upstream = registry.codec(protocol)
+    upstream = registry.upstream(protocol)
     raw = speaks(asked, protocol, quirks)
     origin = f"{protocol}/{channel.id}"
     operation = asked.operation if raw else Operation.GENERATE
@@ -181,21 +183,21 @@ def prepare(
         body, losses = _encoded(asked, upstream, model, quirks, (seal, origin), remedies=remedies)
     headers = {
         **call.headers,
-        **(upstream.pass_headers(asked.headers, asked.payload, quirks) if raw else {}),
+        **(asked.codec.pass_headers(asked.headers, asked.payload, quirks) if raw else {}),
         "content-type": "application/json",
         "accept-encoding": "identity",
         "user-agent": USER_AGENT,
     }
     url = address.join(channel.base_url, call.path)
+    secrets = (secret,) if secret else ()
     return Prepared(
-        Outgoing(channel, url, headers, body, asked.stream, fresh),
+        Outgoing(channel, url, headers, body, asked.stream, fresh, quirks.auth, secret, secrets),
         upstream,
         quirks,
         raw,
         losses,
         urlsplit(url).path,
         lambda part: seal_part(part, seal, origin),
-        secret,
     )
 
 
@@ -216,7 +218,7 @@ def _patched(
 ) -> tuple[bytes, tuple[Loss, ...]]:
     """The client's own bytes with another model; envelopes of ours taken out, and a channel's own fields added."""
     own = {} if asked.operation is Operation.EMBED else quirks.body
-    passed = asked.codec.pass_on({**own, **asked.payload}, model, quirks, seal)
+    passed = asked.codec.pass_on({**own, **asked.payload}, model, quirks, seal, asked.headers)
     payload, lost = _mended(passed.payload, remedies)
     changes = {name: value for name, value in payload.items() if asked.given.get(name, _ABSENT) is not value}
     body = patch_raw(asked.body, changes)
@@ -233,7 +235,13 @@ def _mended(payload: JSON, remedies: Sequence[Remedy]) -> tuple[JSON, tuple[Loss
 
 
 def _encoded(
-    asked: Asked, upstream: Codec, model: str, quirks: Quirks, maker: tuple[Seal, str], *, remedies: Sequence[Remedy]
+    asked: Asked,
+    upstream: UpstreamCodec,
+    model: str,
+    quirks: Quirks,
+    maker: tuple[Seal, str],
+    *,
+    remedies: Sequence[Remedy],
 ) -> tuple[bytes, tuple[Loss, ...]]:
     request, lost = unseal_request(asked.request(), *maker, upstream.name)
     encoded = upstream.encode_request(replace(request, model=model), quirks)

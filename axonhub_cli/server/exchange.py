@@ -129,7 +129,7 @@ class Exchange:
             try:
                 async with asyncio.timeout(self._hub.limits.first_byte_s):
                     attempt = self._begin(self._cursor(found, model), model, False)
-                    data = await attempt.count(self._hub.transports.send, headers)
+                    data = await attempt.count(self._hub.transports, headers)
                 self._journal.attempt_done(RequestStatus.COMPLETED)
             except (Failure, TimeoutError) as problem:
                 error = problem.error if isinstance(problem, Failure) else _SLOW
@@ -204,12 +204,12 @@ class Exchange:
         """The client has its answer, or an error event. Raises Failure while another call may still serve."""
         headers = {**self._headers, **attempt.headers}
         if not self._asked.stream:
-            whole = await attempt.whole(self._hub.transports.send, headers)
+            whole = await attempt.whole(self._hub.transports, headers)
             self._journal.attempt_done(RequestStatus.COMPLETED)
             bodies = (whole.body,) if whole.body else ()
             self._complete(200, whole.watch.usage, whole.watch.model, whole.watch.finish, bodies)
             return json_response(200, whole.data, headers)
-        await attempt.stream(self._hub.transports.send, headers, self._beginning)
+        await attempt.stream(self._hub.transports, headers, self._beginning)
         if attempt.error is not None:
             response = await self._client.end_after_error()
         else:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from axonhub_cli import demo, vendors
 from axonhub_cli.entities import Channel
@@ -18,12 +19,13 @@ from axonhub_cli.llm.fold import fold
 from axonhub_cli.llm.request import Message, Request, Role
 from axonhub_cli.llm.response import Response, Usage
 from axonhub_cli.protocols import registry
-from axonhub_cli.protocols.base import Call, Codec, Operation
+from axonhub_cli.protocols.base import Call, Operation, UpstreamCodec
 from axonhub_cli.server import address
 from axonhub_cli.server.limits import Limits
 from axonhub_cli.server.reloader import DEMO
 from axonhub_cli.server.transports import Transports
 from axonhub_cli.server.upstream import USER_AGENT, Outgoing, Reply
+from axonhub_cli.vendors import Quirks
 
 _PROMPT = "Reply with the single word: ready"
 _MAX_TOKENS = 256  # models that think need some before the first word
@@ -48,8 +50,9 @@ async def probe_channel(channel: Channel, key: str | None, model: str) -> ProbeR
     try:
         first, response = await _ask(transports, channel, key or "", model, start)
     except Failure as failure:
-        message = failure.error.message.replace(key, "[key]") if key else failure.error.message
-        return ProbeResult(False, _ms(start), error=f"{failure.error.status}: {message}")
+        return ProbeResult(False, _ms(start), error=f"{failure.error.status}: {failure.error.message}")
+    except AxonHubError as problem:
+        return ProbeResult(False, _ms(start), error=problem.message)
     finally:
         await transports.close()
     text = "".join(part.text for part in response.parts if isinstance(part, TextPart)).strip()
@@ -62,9 +65,9 @@ async def upstream_models(channel: Channel, key: str | None) -> list[str]:
         return list(demo.MODELS)
     transports = Transports(_LIMITS)
     try:
-        codec = registry.codec(vendors.protocols(channel)[0])
+        codec = registry.upstream(vendors.protocols(channel)[0])
         call = codec.call(Operation.MODELS, "", key or "", False, vendors.quirks(channel))
-        reply = await transports.get(_outgoing(channel, call, b"", stream=False))
+        reply = await transports.get(_outgoing(channel, call, b"", key or "", stream=False))
         data = await _whole(reply)
         _check(codec, reply, data)
         return codec.decode_models(_json(data))
@@ -81,11 +84,21 @@ async def upstream_models(channel: Channel, key: str | None) -> list[str]:
 async def _ask(
     transports: Transports, channel: Channel, key: str, model: str, start: float
 ) -> tuple[int | None, Response]:
-    codec, quirks = registry.codec(vendors.protocols(channel)[0]), vendors.quirks(channel)
+    codec, quirks = registry.upstream(vendors.protocols(channel)[0]), vendors.quirks(channel)
     request = Request(model, messages=(Message(Role.USER, (TextPart(_PROMPT),)),), max_tokens=_MAX_TOKENS, stream=True)
     body = msgspec.json.encode(codec.encode_request(request, quirks).payload)
     call = codec.call(Operation.GENERATE, model, key, True, quirks)
-    reply = await transports.send(_outgoing(channel, call, body, stream=True))
+    sent = await transports.signed(_outgoing(channel, call, body, key, stream=True))
+    try:
+        return await _answer(await transports.send(sent), codec, quirks, start)
+    except Failure as failure:
+        message = failure.error.message
+        for secret in sent.secrets:
+            message = message.replace(secret, "[key]")
+        raise Failure(replace(failure.error, message=message)) from None
+
+
+async def _answer(reply: Reply, codec: UpstreamCodec, quirks: Quirks, start: float) -> tuple[int | None, Response]:
     try:
         if reply.status >= 300:
             _check(codec, reply, await _whole(reply))
@@ -101,10 +114,11 @@ async def _ask(
         reply.close()
 
 
-def _outgoing(channel: Channel, call: Call, body: bytes, *, stream: bool) -> Outgoing:
+def _outgoing(channel: Channel, call: Call, body: bytes, key: str, *, stream: bool) -> Outgoing:
     common = {"content-type": "application/json", "accept-encoding": "identity", "user-agent": USER_AGENT}
     url = address.join(channel.base_url, call.path)
-    return Outgoing(channel, url, {**call.headers, **common}, body, stream)
+    auth, secrets = vendors.quirks(channel).auth, (key,) if key else ()
+    return Outgoing(channel, url, {**call.headers, **common}, body, stream, auth=auth, key=key, secrets=secrets)
 
 
 async def _whole(reply: Reply) -> bytes:
@@ -116,7 +130,7 @@ async def _whole(reply: Reply) -> bytes:
     return b"".join(chunks)
 
 
-def _check(codec: Codec, reply: Reply, data: bytes) -> None:
+def _check(codec: UpstreamCodec, reply: Reply, data: bytes) -> None:
     if reply.status != 200:
         raise Failure(codec.decode_error(reply.status, reply.headers, data))
 

@@ -13,8 +13,10 @@ from axonhub_cli import demo
 from axonhub_cli.llm.errors import APIError, Failure
 from axonhub_cli.llm.fold import unfold
 from axonhub_cli.protocols import registry
+from axonhub_cli.server.framed import unframed
 from axonhub_cli.server.limits import Limits
 from axonhub_cli.server.reloader import DEMO
+from axonhub_cli.server.signing import Signer
 from axonhub_cli.server.upstream import Outgoing, Reply, Upstream
 
 _CHAT = "openai_chat"
@@ -25,12 +27,17 @@ class Transports:
 
     def __init__(self, limits: Limits) -> None:
         self._upstream = Upstream(limits)
+        self._signer = Signer()
+
+    async def signed(self, call: Outgoing) -> Outgoing:
+        """See `signing.Signer.sign`; to be done before a call is sent."""
+        return await self._signer.sign(call)
 
     async def send(self, call: Outgoing) -> Reply:
         """Raises Failure for whatever keeps headers from coming."""
         if call.channel.type == DEMO:
             return DemoReply(call)
-        return await self._upstream.send(call)
+        return unframed(await self._upstream.send(call))
 
     async def get(self, call: Outgoing) -> Reply:
         """The same for a GET."""

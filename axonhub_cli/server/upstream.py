@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
 from msgspec import Struct
+from yarl import URL
 
 from axonhub_cli import __version__
 from axonhub_cli.entities import Channel
@@ -33,14 +34,18 @@ _FAILURES = (aiohttp.ClientError, OSError, ssl.SSLError, ValueError)
 
 
 class Outgoing(Struct, frozen=True):
-    """`url` and `headers` are whole; `fresh` wants a connection nobody used before."""
+    """`url` and `headers` are whole once `signing.Signer` has seen it, who may need `key` for what `auth` wants (as in
+    `Quirks`); `fresh` wants a connection nobody used before. `secrets` are kept out of what others read."""
 
     channel: Channel
-    url: str
+    url: str | URL
     headers: Mapping[str, str]
     body: bytes
     stream: bool
     fresh: bool = False
+    auth: str = ""
+    key: str = ""
+    secrets: tuple[str, ...] = ()
 
 
 class Reply(Protocol):

@@ -19,8 +19,8 @@ from axonhub_cli.llm.events import PartDelta, ResponseEnd, StreamError, StreamEv
 from axonhub_cli.llm.fold import fold
 from axonhub_cli.llm.request import Request
 from axonhub_cli.llm.response import Response, Usage
-from axonhub_cli.protocols.base import Codec
-from axonhub_cli.protocols.registry import PROTOCOLS
+from axonhub_cli.protocols.base import Codec, UpstreamCodec
+from axonhub_cli.protocols.registry import PROTOCOLS, UPSTREAMS
 from axonhub_cli.protocols.translator import Translation
 from axonhub_cli.vendors import Quirks
 
@@ -52,7 +52,7 @@ COUNTED = ("input", "cached", "output", "reasoning")
 class Fixture(msgspec.Struct, frozen=True):
     """One file of a protocol."""
 
-    codec: Codec
+    codec: Any  # a Codec, of streams and whole answers also an UpstreamCodec
     path: Path
 
     def __str__(self) -> str:
@@ -94,7 +94,7 @@ def named(value: Any) -> str:
 def fixtures(*patterns: str) -> list[Fixture]:
     return [
         Fixture(codec, path)
-        for name, codec in PROTOCOLS.items()
+        for name, codec in UPSTREAMS.items()
         for path in sorted({path for pattern in patterns for path in (ROOT / name).glob(pattern)})
     ]
 
@@ -106,12 +106,19 @@ DIALECTS = fixtures("requests/*.json")  # old and odd forms: understood, but not
 RESPONSES = fixtures("*.response.json", "responses/*.json")
 
 
+def spoken(found: list[Fixture]) -> list[Fixture]:
+    """Those of protocols that clients speak too."""
+    return [fixture for fixture in found if fixture.codec.name in PROTOCOLS]
+
+
 def decode(fixture: Fixture, step: int | None = None, data: bytes | None = None) -> list[StreamEvent]:
     data = fixture.data if data is None else data
     return decode_bytes(fixture.codec, data, step)
 
 
-def decode_bytes(codec: Codec, data: bytes, step: int | None = None, quirks: Quirks = NATIVE) -> list[StreamEvent]:
+def decode_bytes(
+    codec: UpstreamCodec, data: bytes, step: int | None = None, quirks: Quirks = NATIVE
+) -> list[StreamEvent]:
     decoder = codec.stream_decoder(quirks)
     step = step or max(1, len(data))
     events = [event for at in range(0, len(data), step) for event in decoder.feed(data[at : at + step])]
@@ -142,7 +149,7 @@ def joined(events: Iterable[StreamEvent]) -> list[StreamEvent]:
     return result
 
 
-def translation(client: Codec, upstream: Codec, request: Request, quirks: Quirks = NATIVE) -> Translation:
+def translation(client: Codec, upstream: UpstreamCodec, request: Request, quirks: Quirks = NATIVE) -> Translation:
     return Translation(
         client, upstream, request, quirks=quirks, response_id="resp1", now=1782000000, seal_part=lambda part: part
     )

@@ -13,7 +13,7 @@ from axonhub_cli.protocols.anthropic_messages.stream import StreamDecoder
 from axonhub_cli.protocols.anthropic_messages.usage import decode_usage
 from axonhub_cli.protocols.anthropic_messages.watch import StreamWatcher
 from axonhub_cli.protocols.anthropic_messages.writer import StreamEncoder
-from axonhub_cli.protocols.base import JSON, SSE, Call, Encoded, Manners, Operation, Unsealer
+from axonhub_cli.protocols.base import JSON, NO_HEADERS, SSE, Call, Encoded, Manners, Operation, Unsealer
 from axonhub_cli.protocols.failures import read_error
 from axonhub_cli.vendors import Quirks
 
@@ -75,9 +75,16 @@ class MessagesCodec:
         """See `base.Codec`; `quirks.auth` says how the key is shown."""
         return http.call(operation, model, key, stream, quirks)
 
-    def pass_on(self, payload: JSON, model: str, quirks: Quirks, unsealer: Unsealer) -> Encoded:
+    def pass_on(
+        self,
+        payload: JSON,
+        model: str,
+        quirks: Quirks,
+        unsealer: Unsealer,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> Encoded:
         """See `base.Codec`."""
-        return passing.pass_on(payload, model, quirks)
+        return passing.pass_on(payload, model, quirks, headers)
 
     def pass_headers(self, headers: Mapping[str, str], payload: JSON, quirks: Quirks) -> dict[str, str]:
         """See `base.Codec`."""

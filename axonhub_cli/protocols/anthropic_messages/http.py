@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 
 from axonhub_cli.llm.errors import invalid
+from axonhub_cli.protocols.anthropic_messages import clouds
 from axonhub_cli.protocols.base import JSON, Call, Operation
 from axonhub_cli.vendors import Quirks
 
@@ -26,7 +27,8 @@ _REDACT = "redact-thinking"
 
 def call(operation: Operation, model: str, key: str, stream: bool, quirks: Quirks) -> Call:
     """See `base.Codec.call`. Base URLs of this protocol end before `/v1`."""
-    del model  # it travels in the payload
+    if clouds.sells(quirks):
+        return clouds.call(operation, model, key, stream, quirks)
     path = _PATHS.get(operation)
     if path is None:
         raise invalid(f"Anthropic Messages has no {operation.value} operation.", code="unsupported_operation")
@@ -55,10 +57,17 @@ def betas(asked: str | None, quirks: Quirks, *, summaries: bool = False) -> str 
 def pass_headers(headers: Mapping[str, str], payload: JSON, quirks: Quirks) -> dict[str, str]:
     """The version a client was written for, and those of its beta flags that this upstream takes."""
     passed: dict[str, str] = {}
-    if _DATE.fullmatch(version := headers.get("anthropic-version", "")):
+    version = headers.get("anthropic-version", "")
+    if _DATE.fullmatch(version) and not clouds.sells(quirks):
         passed["anthropic-version"] = version
-    thinking = payload.get("thinking")
-    shown = isinstance(thinking, Mapping) and thinking.get("display") == "summarized"
-    if flags := betas(headers.get("anthropic-beta"), quirks, summaries=shown):
+    flags = passed_betas(headers, payload, quirks)
+    if flags and quirks.cloud != "bedrock":
         passed["anthropic-beta"] = flags
     return passed
+
+
+def passed_betas(headers: Mapping[str, str], payload: JSON, quirks: Quirks) -> str | None:
+    """`betas` of a client's headers for its payload."""
+    thinking = payload.get("thinking")
+    shown = isinstance(thinking, Mapping) and thinking.get("display") == "summarized"
+    return betas(headers.get("anthropic-beta"), quirks, summaries=shown)

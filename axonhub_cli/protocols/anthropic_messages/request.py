@@ -10,6 +10,7 @@ from typing import Any
 
 from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols.anthropic_messages import cache
+from axonhub_cli.protocols.anthropic_messages.clouds import fitted
 from axonhub_cli.protocols.anthropic_messages.content import text_block
 from axonhub_cli.protocols.anthropic_messages.decode import BILLING_KEY, TIERS
 from axonhub_cli.protocols.anthropic_messages.fields import NAME
@@ -25,7 +26,19 @@ from axonhub_cli.vendors import Quirks
 
 _OTHERS = ("presence_penalty", "frequency_penalty", "seed", "logprobs", "top_logprobs")
 _PLACED = frozenset({"thinking", "output_config", "metadata", "output_format"})  # put back where their rest is
-_NEEDED = frozenset({"model", "messages", "system", "max_tokens", "stream", "tools", "tool_choice"})
+_NEEDED = frozenset(
+    {
+        "anthropic_version",
+        "anthropic_beta",
+        "model",
+        "messages",
+        "system",
+        "max_tokens",
+        "stream",
+        "tools",
+        "tool_choice",
+    }
+)
 _TIER_WORDS = {neutral: word for word, neutral in TIERS.items()}
 
 
@@ -55,7 +68,7 @@ def encode_request(request: Request, quirks: Quirks) -> Encoded:
     payload |= quirks.body
     if request.stream:
         payload["stream"] = True
-    return Encoded(allowed(payload, quirks, losses), losses.all())
+    return Encoded(fitted(allowed(payload, quirks, losses), quirks), losses.all())
 
 
 def _bill(system: list[JSON], native: Mapping[str, Any] | None) -> None:

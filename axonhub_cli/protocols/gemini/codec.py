@@ -8,7 +8,7 @@ from typing import Any
 from axonhub_cli.llm.errors import APIError
 from axonhub_cli.llm.request import Request
 from axonhub_cli.llm.response import Response, Usage
-from axonhub_cli.protocols.base import JSON, SSE, Call, Encoded, Manners, Operation, Unsealer
+from axonhub_cli.protocols.base import JSON, NO_HEADERS, SSE, Call, Encoded, Manners, Operation, Unsealer
 from axonhub_cli.protocols.gemini import count, decode, errors, http, passing, request, response
 from axonhub_cli.protocols.gemini.stream import GeminiStreamDecoder
 from axonhub_cli.protocols.gemini.usage import decode_usage
@@ -71,9 +71,16 @@ class GeminiCodec:
 
     def call(self, operation: Operation, model: str, key: str, stream: bool, quirks: Quirks) -> Call:
         """See `base.Codec`."""
-        return http.call(operation, model, key, stream)
+        return http.call(operation, model, key, stream, quirks)
 
-    def pass_on(self, payload: JSON, model: str, quirks: Quirks, unsealer: Unsealer) -> Encoded:
+    def pass_on(
+        self,
+        payload: JSON,
+        model: str,
+        quirks: Quirks,
+        unsealer: Unsealer,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> Encoded:
         """See `base.Codec`."""
         return Encoded(*passing.pass_on(payload, model, quirks))
 

@@ -8,7 +8,7 @@ from typing import Any
 from axonhub_cli.llm.errors import APIError, Failure
 from axonhub_cli.llm.request import Request
 from axonhub_cli.llm.response import Response, Usage
-from axonhub_cli.protocols.base import JSON, SSE, Call, Encoded, Manners, Operation, Unsealer
+from axonhub_cli.protocols.base import JSON, NO_HEADERS, SSE, Call, Encoded, Manners, Operation, Unsealer
 from axonhub_cli.protocols.failures import read_error
 from axonhub_cli.protocols.openai_chat import decode, errors, http, request, response, usage
 from axonhub_cli.protocols.openai_chat.echo import with_placeholders
@@ -68,9 +68,16 @@ class ChatCodec:
 
     def call(self, operation: Operation, model: str, key: str, stream: bool, quirks: Quirks) -> Call:
         """See `base.Codec`."""
-        return http.call(operation, model, key, stream)
+        return http.call(operation, model, key, stream, quirks)
 
-    def pass_on(self, payload: JSON, model: str, quirks: Quirks, unsealer: Unsealer) -> Encoded:
+    def pass_on(
+        self,
+        payload: JSON,
+        model: str,
+        quirks: Quirks,
+        unsealer: Unsealer,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> Encoded:
         """See `base.Codec`."""
         return Encoded(with_placeholders(retarget(payload, model), quirks))
 

@@ -8,7 +8,7 @@ from typing import Any
 from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.llm.request import Request
 from axonhub_cli.llm.response import Response, Usage
-from axonhub_cli.protocols.base import JSON, SSE, Call, Encoded, Manners, Operation, Unsealer
+from axonhub_cli.protocols.base import JSON, NO_HEADERS, SSE, Call, Encoded, Manners, Operation, Unsealer
 from axonhub_cli.protocols.failures import read_error
 from axonhub_cli.protocols.opaque import strip_sealed
 from axonhub_cli.protocols.openai_models import listed_ids
@@ -65,12 +65,19 @@ class ResponsesCodec:
         return errors.encode_error(error)
 
     def call(self, operation: Operation, model: str, key: str, stream: bool, quirks: Quirks) -> Call:
-        return http.call(operation, model, key, stream)
+        return http.call(operation, key, stream, quirks)
 
     def fits(self, payload: JSON, quirks: Quirks) -> bool:
         return quirks.custom_tools or lower.is_plain(payload, quirks)
 
-    def pass_on(self, payload: JSON, model: str, quirks: Quirks, unsealer: Unsealer) -> Encoded:
+    def pass_on(
+        self,
+        payload: JSON,
+        model: str,
+        quirks: Quirks,
+        unsealer: Unsealer,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> Encoded:
         stripped, losses = strip_sealed(payload, unsealer)
         return Encoded(retarget(stripped, model), losses)
 

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 from axonhub_cli.llm.errors import invalid
 from axonhub_cli.protocols.base import Call, Operation
+from axonhub_cli.protocols.openai_http import dated, shown
+from axonhub_cli.vendors import Quirks
 
 _PATHS = {
     Operation.GENERATE: "/responses",
@@ -21,14 +23,14 @@ _OWN = frozenset({"session-id", "thread-id", "session_id", "conversation_id", "o
 _OWN_PREFIXES = ("x-codex-", "x-openai-", "x-responsesapi-", "x-client-request-id")
 
 
-def call(operation: Operation, model: str, key: str, stream: bool) -> Call:
+def call(operation: Operation, key: str, stream: bool, quirks: Quirks) -> Call:
     """Raises Failure (400) for an operation that Responses has no path for."""
     path = _PATHS.get(operation)
     if path is None:
         raise invalid(f"Responses has no {operation.value} operation.", code="unsupported_operation")
     accept = "text/event-stream" if stream and operation is Operation.GENERATE else "application/json"
     headers = {"content-type": "application/json", "accept": accept}
-    return Call(path, headers | ({"authorization": f"Bearer {key}"} if key else {}))
+    return Call(dated(path, quirks), headers | shown(key, quirks))
 
 
 def pass_headers(headers: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,187 @@
+"""Neutral parts -> Converse's content blocks; each thing that cannot be said is a Loss.
+
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock.html; pitfalls 6, 10, 46, 63, 76, 78.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from axonhub_cli.llm.content import (
+    AudioPart,
+    CompactionPart,
+    FilePart,
+    ImagePart,
+    OpaquePart,
+    Part,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolKind,
+    ToolResultPart,
+    ToolsPart,
+)
+from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.bedrock_converse.losses import NAME, Losses
+from axonhub_cli.protocols.patch import wrap_input
+from axonhub_cli.protocols.results import found_tools, opened
+from axonhub_cli.protocols.tools import SEARCH_NAME, SHELL_NAME, flat_name
+from axonhub_cli.vendors import Quirks
+
+SUMMARY = "Summary of the conversation so far:\n\n"
+_IMAGES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
+_DOCUMENTS = ("pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md")
+_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9 ()\[\]-]+")
+
+
+class BlockWriter:
+    """Writes the blocks of one request."""
+
+    def __init__(self, quirks: Quirks, losses: Losses) -> None:
+        self.path = "messages"  # of the message whose parts are being written
+        self._quirks, self._losses = quirks, losses
+        self._documents = 0
+
+    def block(self, part: Part) -> JSON | None:
+        """The block of a part that is no call and no result; None for what has none."""
+        losses = self._losses
+        match part:
+            case TextPart(text=text):
+                for field in ("annotations", "logprobs"):
+                    if getattr(part, field):
+                        losses.add(f"messages.{field}")
+                return {"text": text} if text.strip() else None
+            case RefusalPart(text=text):
+                return {"text": text} if text.strip() else None
+            case ReasoningPart():
+                return self._reasoning(part)
+            case ImagePart():
+                return self._image(part)
+            case FilePart():
+                return self._file(part)
+            case AudioPart():
+                losses.add("messages.audio", "these models take no sound")
+                return {"text": "[audio left out: this model cannot listen]"}
+            case CompactionPart(summary=str(summary)):
+                return {"text": SUMMARY + summary}
+            case CompactionPart():
+                losses.add("messages.compaction", "the summary is sealed by another upstream")
+            case OpaquePart():
+                losses.add(self.path, f"only {part.protocol} knows {part.kind}")
+            case ToolCallPart() | ToolResultPart() | ToolsPart():
+                pass
+        return None
+
+    def call(self, part: ToolCallPart, call_id: str) -> JSON:
+        """A tool call; its input is an object, whatever the model once wrote (pitfalls 6, 46)."""
+        self._losses.foreign(part.opaque, self.path + ".")
+        text = wrap_input(part.input) if part.kind is ToolKind.CUSTOM else part.input
+        return {"toolUse": {"toolUseId": call_id, "name": call_name(part), "input": self._input(text)}}
+
+    def result(self, part: ToolResultPart, call_id: str) -> JSON:
+        """A tool's result with its images inside (pitfall 10)."""
+        found = [block for piece in opened(part.content) if (block := self.block(piece)) is not None]
+        if part.tools:
+            found.append({"text": found_tools(part)})
+        if part.name is not None:
+            self._losses.add("messages.name", "the call says which tool it was")
+        return result_block(call_id, found, failed=part.failed)
+
+    def _input(self, text: str) -> JSON:
+        if not text.strip():
+            return {}
+        try:
+            value = msgspec.json.decode(text)
+        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+            value = text.encode("utf-8", "replace").decode()
+        if isinstance(value, dict):
+            return value
+        self._losses.add("messages.tool_call.input", "it is no JSON object; it was wrapped in one")
+        return {"input": value}
+
+    def _reasoning(self, part: ReasoningPart) -> JSON | None:
+        """What was signed goes back as it came; what is foreign or unsigned is dropped, never forged (pitfall 63)."""
+        self._losses.foreign(part.opaque, self.path + ".")
+        state = part.opaque.get(NAME)
+        state = state if isinstance(state, Mapping) else {}
+        if isinstance(state.get("redacted"), str):
+            return {"reasoningContent": {"redactedContent": state["redacted"]}}
+        if isinstance(state.get("signature"), str):
+            return {"reasoningContent": {"reasoningText": {"text": part.text, "signature": state["signature"]}}}
+        self._losses.add("messages.reasoning", "only reasoning with its own signature goes back")
+        return None
+
+    def _image(self, part: ImagePart) -> JSON:
+        if part.detail is not None:
+            self._losses.add("messages.image.detail")
+        if not self._quirks.vision:
+            self._losses.add("messages.image", "this upstream reads text only")
+            return {"text": "[image left out: this model reads text only]"}
+        data = _data(part.url)
+        if data is None:
+            self._losses.add("messages.image", "Converse takes an image's bytes, no address")
+            return {"text": f"[image left out: {part.url[:200] if not part.url.startswith('data:') else 'unreadable'}]"}
+        return {"image": {"format": _image_format(part.url, data), "source": {"bytes": data}}}
+
+    def _file(self, part: FilePart) -> JSON:
+        data = _data(part.data) if part.data is not None else None
+        if data is None or not self._quirks.files:
+            self._losses.add("messages.file", "Converse takes a document's bytes, no address and no id")
+            return {"text": f"[file left out: {part.filename or part.url or part.file_id or 'unnamed'}]"}
+        stem, _, ending = (part.filename or "").rpartition(".")
+        # The name is one Bedrock takes, and no two are alike.
+        self._documents += 1
+        name = " ".join(_NOT_IN_NAMES.sub(" ", stem or ending).split())[:150]
+        form = ending.lower() if ending.lower() in _DOCUMENTS else "pdf"
+        named = f"{name or 'document'} {self._documents}"
+        if part.filename:
+            self._losses.add("messages.file.filename", f"it was sent as {named!r}")
+        return {"document": {"format": form, "name": named, "source": {"bytes": data}}}
+
+
+def result_block(call_id: str, content: list[JSON], *, failed: bool | None = None) -> JSON:
+    """A tool's result; only a failure has a status, which some models refuse."""
+    written: JSON = {"toolUseId": call_id, "content": content or [{"text": "(no output)"}]}
+    return {"toolResult": {**written, "status": "error"} if failed else written}
+
+
+def call_name(part: ToolCallPart) -> str:
+    """The flat name under which a call's tool is declared."""
+    match part.kind:
+        case ToolKind.SEARCH:
+            return SEARCH_NAME
+        case ToolKind.SHELL:
+            return SHELL_NAME
+        case _:
+            return flat_name(part.namespace, part.name)
+
+
+def _data(text: str) -> str | None:
+    """The base64 of a data: URL, or bare; None for an address, or what is no base64."""
+    head, comma, data = text.partition(",")
+    if not comma:
+        head, data = "", text
+    if head and not (head.startswith("data:") and "base64" in head.lower()):
+        return None
+    try:
+        base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return data
+
+
+def _image_format(url: str, data: str) -> str:
+    """What its first bytes show (pitfall 78), else what it says of itself."""
+    first = base64.b64decode(data[:24])
+    found = next((kind for magic, kind in _IMAGES.items() if first.startswith(magic)), None)
+    if found is None and first.startswith(b"RIFF") and first[8:12] == b"WEBP":
+        found = "webp"
+    said: Any = re.match(r"data:image/(png|jpeg|gif|webp)\b", url)
+    return found or (said[1] if said else "png")

@@ -1,0 +1,116 @@
+"""A neutral request as a Converse payload; each thing that cannot be said is a Loss.
+
+https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Converse.html
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from axonhub_cli.llm.request import Request
+from axonhub_cli.protocols.base import JSON, Encoded
+from axonhub_cli.protocols.bedrock_converse.losses import NAME, Losses
+from axonhub_cli.protocols.bedrock_converse.messages import encode_messages
+from axonhub_cli.protocols.bedrock_converse.models import caches, claude_version
+from axonhub_cli.protocols.bedrock_converse.thinking import encode_thinking
+from axonhub_cli.protocols.bedrock_converse.tools import encode_tools
+from axonhub_cli.vendors import Quirks
+
+ONLY_JSON = "Answer with one JSON value and nothing else: no prose, no code fence."
+_OTHERS = ("top_k", "presence_penalty", "frequency_penalty", "seed", "logprobs", "top_logprobs")
+_TIERS = frozenset({"default", "flex", "priority"})
+_TURNS = 2  # whose ends are marked for the cache
+
+
+def encode_request(request: Request, quirks: Quirks) -> Encoded:
+    """See `base.UpstreamCodec.encode_request`. The same request gives the same bytes (pitfall 20)."""
+    losses = Losses()
+    system, messages = encode_messages(request, quirks, losses)
+    tools = encode_tools(request, quirks, losses)
+    choice = tools.get("toolChoice") if tools else None
+    form = _format(request, system, quirks, losses)
+    thinking = encode_thinking(request, choice, messages, quirks, losses)
+    if caches(request.model) and quirks.cache_control:
+        _mark(system, tools, messages)
+    payload: JSON = {"messages": messages}
+    optional: JSON = {
+        "system": system,
+        "inferenceConfig": _inference(request, thinking, quirks, losses),
+        "toolConfig": tools,
+        "additionalModelRequestFields": thinking,
+        "outputConfig": form,
+        "serviceTier": {"type": request.service_tier} if request.service_tier in _TIERS else None,
+    }
+    payload |= {name: value for name, value in optional.items() if value}
+    _unsaid(request, losses)
+    return Encoded({**payload, **quirks.body}, losses.all())
+
+
+def _inference(request: Request, thinking: JSON, quirks: Quirks, losses: Losses) -> JSON:
+    """Sampling as far as the model takes it (pitfall 73). Without a limit a model writes as much as it can."""
+    sampling, version = request.sampling, claude_version(request.model) or (0, 0)
+    given = {"temperature": sampling.temperature, "topP": sampling.top_p}
+    fields = {"temperature": "temperature", "topP": "top_p"}
+    thinks = thinking.get("thinking", {}).get("type") in ("enabled", "adaptive")
+    if thinks or version >= (4, 7):
+        for name in [name for name, value in given.items() if value is not None]:
+            losses.add(fields[name], "not beside thinking" if thinks else "this model takes no sampling parameters")
+        given = {}
+    elif None not in given.values() and version >= (4, 1):
+        del given["topP"]
+        losses.add("top_p", "this model takes either temperature or top_p")
+    if (given.get("temperature") or 0) > 1:
+        given["temperature"] = 1
+        losses.add("temperature", "the highest is 1 here")
+    limit = request.max_tokens if request.max_tokens is not None else quirks.max_output_tokens
+    stop = [word for word in sampling.stop if word.strip()]
+    for at, word in enumerate(sampling.stop):
+        if not word.strip():
+            losses.add(f"stop[{at}]", "no model stops at blank text")
+    config: JSON = {"maxTokens": limit, **given, "stopSequences": stop or None}
+    return {name: value for name, value in config.items() if value is not None}
+
+
+def _format(request: Request, system: list[JSON], quirks: Quirks, losses: Losses) -> JSON | None:
+    """`outputConfig`, or None after asking for JSON in the system text."""
+    form = request.format
+    if form is None or form.kind == "text":
+        return None
+    if form.strict is not None:
+        losses.add("format.strict")
+    schema = msgspec.json.encode(form.schema, order="sorted").decode() if form.schema is not None else None
+    if schema is not None and quirks.response_format == "json_schema":
+        named = {"name": form.name, "description": form.description}
+        definition = {"schema": schema, **{name: value for name, value in named.items() if value is not None}}
+        return {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": definition}}}
+    losses.add("format", "this upstream checks no format; the prompt asks for JSON")
+    system.append({"text": f"{ONLY_JSON}\nIt must match this JSON schema:\n{schema}" if schema else ONLY_JSON})
+    return None
+
+
+def _unsaid(request: Request, losses: Losses) -> None:
+    for name in _OTHERS:
+        if getattr(request.sampling, name) is not None:
+            losses.add(name)
+    if request.sampling.count is not None:
+        losses.add("n", "Converse gives one answer")
+    for field, value in (
+        ("verbosity", request.verbosity),
+        ("prompt_cache_key", request.cache_key),
+        ("user", request.user),
+        ("service_tier", None if request.service_tier in _TIERS else request.service_tier),
+    ):
+        if value is not None:
+            losses.add(field)
+    losses.foreign({name: fields for name, fields in request.extras.items() if name != NAME}, "")
+
+
+def _mark(system: list[JSON], tools: JSON | None, messages: list[JSON]) -> None:
+    """Cache points after the tools, the system and the last user turns, in place; at most four are taken (pitfall 77).
+
+    https://docs.aws.amazon.com/bedrock/latest/userguide/prompt-caching.html
+    """
+    turns = [message["content"] for message in messages if message["role"] == "user"][-_TURNS:]
+    for blocks in (tools["tools"] if tools else [], system, *turns):
+        if blocks:
+            blocks.append({"cachePoint": {"type": "default"}})
