@@ -13,7 +13,7 @@ settings.register_profile("ci", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("ci")
 
-_THEIRS = ("AXONHUB_", "CODEX_", "OPENAI_", "DEEPSEEK_", "ANTHROPIC_", "GEMINI_")
+_THEIRS = ("AXONHUB_", "CODEX_", "OPENAI_", "DEEPSEEK_", "ANTHROPIC_", "GEMINI_", "AWS_", "GOOGLE_", "AZURE_")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 

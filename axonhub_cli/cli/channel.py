@@ -124,6 +124,7 @@ def types(ctx: typer.Context, as_json: JsonOption = False) -> None:
             "protocols": list(row.protocols),
             "base_url": row.base_url or None,
             "api_key_env": row.api_key_env,
+            "settings": [setting.name for setting in row.settings],
         }
         for row in CHANNEL_TYPES.values()
     ]

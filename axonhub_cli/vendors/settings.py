@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from string import Formatter
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from axonhub_cli.errors import ConfigError
 from axonhub_cli.vendors.quirks import ChannelType, Setting
@@ -38,31 +39,26 @@ EXTRAS: Mapping[str, Extra] = {"aws": Extra("bedrock", "botocore"), "google": Ex
 
 
 def base_url(row: ChannelType, options: Mapping[str, str]) -> str:
-    """The type's own base URL for such options. Raises ConfigError for a setting that it lacks."""
+    """The type's own base URL for such options. Raises ConfigError for a setting that is missing or wrong."""
     template = row.base_url
     for name, value in options.items():
         template = row.urls.get(f"{name}={value.strip()}") or row.urls.get(name) or template
     wanted = {name for _, name, _, _ in Formatter().parse(template) if name}
     for setting in row.settings:
-        if setting.name in wanted and not options.get(setting.name):
-            raise _lacking(row, setting)
+        if setting.name in wanted:
+            _check(row, replace(setting, needed=True), options)
     return template.format_map({name: value.strip() for name, value in options.items()})
 
 
 def check_settings(row: ChannelType, options: Mapping[str, str]) -> None:
     """Raises ConfigError for a value that cannot be one, or a setting that is needed whatever the base URL."""
     for setting in row.settings:
-        value = options.get(setting.name)
-        if value is None and setting.needed:
-            raise _lacking(row, setting)
-        if value is not None and not re.fullmatch(setting.pattern, value.strip()):
-            raise ConfigError(
-                f"{value!r} is no value of the channel option {setting.name!r}",
-                f"Example: --option {setting.name}={setting.example}",
-            )
+        _check(row, setting, options)
 
 
-def _lacking(row: ChannelType, setting: Setting) -> ConfigError:
-    return ConfigError(
-        f"the type {row.name} needs the option {setting.name!r}", f"add --option {setting.name}={setting.example}"
-    )
+def _check(row: ChannelType, setting: Setting, options: Mapping[str, str]) -> None:
+    value, example = options.get(setting.name), f"--option {setting.name}={setting.example}"
+    if value is None and setting.needed:
+        raise ConfigError(f"the type {row.name} needs the option {setting.name!r}", f"add {example}")
+    if value is not None and not re.fullmatch(setting.pattern, value.strip()):
+        raise ConfigError(f"{value!r} is no value of the channel option {setting.name!r}", f"Example: {example}")

@@ -1,7 +1,11 @@
+import sys
+
 import pytest
 
 from axonhub_cli.errors import AxonHubError
 from axonhub_cli.server.probe import probe_channel, upstream_models
+from axonhub_cli.vendors import EXTRAS
+from tests.server.clouds import BY_NAME, CLOUDS
 from tests.server.hub import channel
 from tests.server.speakers import TEXT, TYPES, speaks
 from tests.server.upstreams import Upstream, answers, streams
@@ -59,3 +63,53 @@ async def test_channels_of_other_protocols(protocol):
         up.script = answers(200, answer)
         assert await upstream_models(row, "sk-1") == ["one"]
         assert up.calls[-1].path == path and "sk-1" in up.calls[-1].headers.values()
+
+
+@pytest.mark.parametrize("cloud", CLOUDS, ids=lambda cloud: cloud.name)
+async def test_channels_of_clouds(cloud):
+    fake = cloud.fake()
+    async with Upstream(fake) as up:
+        row, key = cloud.row(up), cloud.key(up)
+        result = await probe_channel(row, key, cloud.model)
+        assert (result.ok, result.text, result.usage.input, result.usage.output) == (True, TEXT, 11, 3), result.error
+        if cloud.type != "azure":
+            with pytest.raises(AxonHubError, match="list") as problem:
+                await upstream_models(row, key)
+            assert "--model" in problem.value.hint
+            return
+        fake.speak = answers(200, {"data": [{"id": "gpt-x"}]})
+        assert await upstream_models(row, key) == ["gpt-x"]
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "words"),
+    [
+        ("bedrock", "AKIA:", "ACCESS_KEY_ID:SECRET"),
+        ("converse", "AKIAWRONG:secret-canary", "security token included"),
+        ("vertex", '{"type":"service_account"}', "service account's key"),
+        ("vertex", "no-such-file.json", "No such file"),
+        ("vertex-anthropic", None, "Invalid JWT"),
+    ],
+)
+async def test_what_is_wrong_with_a_clouds_credentials_is_said(name, key, words):
+    cloud = BY_NAME[name]
+    fake = cloud.fake()
+    async with Upstream(fake) as up:
+        if key is None:
+            fake.refuse_token = 400, {"error": "invalid_grant", "error_description": "Invalid JWT Signature."}
+            key = cloud.key(up)
+        result = await probe_channel(cloud.row(up), key, cloud.model)
+    assert not result.ok and words in result.error
+    assert "secret-canary" not in result.error and "PRIVATE" not in result.error
+
+
+@pytest.mark.parametrize("name", ["bedrock", "vertex"])
+async def test_an_extra_that_is_missing_is_named(name, monkeypatch):
+    """As where it is not installed: its import fails."""
+    extra = EXTRAS[{"bedrock": "aws", "vertex": "google"}[name]]
+    for module in ("botocore", "botocore.session", "google.auth"):
+        monkeypatch.setitem(sys.modules, module, None)
+    cloud = BY_NAME[name]
+    async with Upstream(cloud.fake()) as up:
+        result = await probe_channel(cloud.row(up), cloud.key(up), cloud.model)
+    assert not result.ok and f"pip install 'axonhub-cli[{extra.name}]'" in result.error
