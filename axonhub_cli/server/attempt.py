@@ -234,4 +234,5 @@ class Attempt:
 
 
 def _request_id(headers: Mapping[str, str]) -> str | None:
-    return headers.get("x-request-id") or headers.get("request-id")
+    names = ("x-request-id", "request-id", "x-amzn-requestid")
+    return next((found for name in names if (found := headers.get(name))), None)

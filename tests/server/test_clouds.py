@@ -29,7 +29,9 @@ async def test_every_official_sdk_on_every_cloud(tmp_path, client, cloud, stream
     async with served(tmp_path, cloud, fake) as (h, up):
         text, usage = await ASK[client](clients(h), "asked", stream)
         record = await h.finished()
+        (attempt,) = h.records.attempts_of_last()
     assert fake.complaints == []
+    assert (attempt.upstream_request_id == "aws-1") == cloud.type.startswith("bedrock")
     assert (text.strip(), usage) == (TEXT, (11, 3))
     assert (record.status, record.upstream_protocol) == ("completed", cloud.protocol)
     assert (record.input_tokens, record.cached_tokens, record.output_tokens) == (11, 5, 3)
@@ -295,6 +297,15 @@ async def test_claude_codes_own_request_passes_to_bedrock_and_vertex(tmp_path):
             assert "anthropic_beta" not in sent.json
             assert sent.headers["anthropic-beta"] == headers["anthropic-beta"]
         assert "anthropic-version" not in sent.headers
+
+
+@pytest.mark.parametrize("name", ["bedrock", "converse", "vertex-anthropic"])
+async def test_tokens_are_guessed_where_the_cloud_does_not_count_them_so(tmp_path, name):  # pitfalls 81, 101
+    cloud = BY_NAME[name]
+    async with served(tmp_path, cloud, cloud.fake()) as (h, up):
+        status, _, text = await h.ask("/v1/messages/count_tokens", asking("anthropic_messages", stream=False)[1])
+    assert (status, up.calls) == (200, [])
+    assert json.loads(text)["input_tokens"] > 10
 
 
 @streamed
