@@ -68,16 +68,23 @@ _AZURE_FACTS = facts("2026-11", _AZURE_DOCS, cloud="azure", auth="api-key", cust
 _BEDROCK_FACTS = (
     *facts("2026-11", _INVOKE_DOCS, cloud="bedrock", auth="aws"),
     *facts("2026-11", _INVOKE_DOCS + ", pitfall 82: any other flag is a 400", betas=_BETAS),
+    *facts(
+        "2026-11", _INVOKE_DOCS + " lists neither; some models take them", strict_tools=False, response_format="none"
+    ),
 )
 _CONVERSE_FACTS = (
     *facts("2026-11", _CONVERSE_DOCS, cloud="bedrock", auth="aws"),
-    *facts("2026-11", _CONVERSE_DOCS + " (only some models take a schema)", response_format="none"),
+    *facts("2026-11", _CONVERSE_DOCS + " (only some models)", strict_tools=False, response_format="none"),
 )
 _VERTEX_FACTS = (
     *facts("2026-11", _VERTEX_DOCS, cloud="vertex", auth="google", audio=True),
     *facts("2026-11", _VERTEX_DOCS, efforts=("none", "minimal", "low", "medium", "high")),
 )
-_CLAUDE_FACTS = facts("2026-11", _CLAUDE_ON_VERTEX, cloud="vertex", auth="google")
+_CLAUDE_FACTS = (
+    *facts("2026-11", _CLAUDE_ON_VERTEX, cloud="vertex", auth="google"),
+    *facts("2026-11", _CLAUDE_ON_VERTEX + ", pitfall 82: any other flag is a 400", betas=_BETAS),
+    *facts("2026-11", _CLAUDE_ON_VERTEX + " lists neither", strict_tools=False, response_format="none"),
+)
 
 CLOUDS = (
     _type(

@@ -177,6 +177,8 @@ def judge_messages(body: JSON) -> None:
         raise Refusal(400, "ValidationException", "anthropic_version: Field required")
     for name in body.keys() - _FIELDS:
         raise Refusal(400, "ValidationException", f"{name}: Extra inputs are not permitted")
+    if any("strict" in tool for tool in body.get("tools", ())):
+        raise Refusal(400, "ValidationException", "tools.0.custom.strict: Extra inputs are not permitted")
     for name in ("max_tokens", "messages"):
         if name not in body:
             raise Refusal(400, "ValidationException", f"{name}: Field required")

@@ -118,7 +118,7 @@ BEDROCK = CHANNEL_TYPES["bedrock"].quirks
         (
             VERTEX_CLAUDE,
             {"anthropic_version": "vertex-2023-10-16", "stream": True},
-            {"anthropic-beta": "context-1m-2025,redact-thinking-2026,odd"},
+            {"anthropic-beta": "context-1m-2025"},
         ),
     ],
 )

@@ -17,7 +17,7 @@ FOLDERS = {path.parent.name for path in Path(protocols.__path__[0]).glob("*/__in
 
 
 def test_every_folder_is_registered_under_its_name() -> None:
-    assert FOLDERS == UPSTREAMS.keys()
+    assert UPSTREAMS.keys() == FOLDERS
 
 
 def test_no_folder_is_left_out_of_the_contract_that_keeps_them_apart() -> None:

@@ -295,7 +295,7 @@ async def test_claude_codes_own_request_passes_to_bedrock_and_vertex(tmp_path):
             ]
         else:
             assert "anthropic_beta" not in sent.json
-            assert sent.headers["anthropic-beta"] == headers["anthropic-beta"]
+            assert sent.headers["anthropic-beta"] == "context-1m-2025-08-07"
         assert "anthropic-version" not in sent.headers
 
 

@@ -16,7 +16,7 @@ _VERSIONS = {"bedrock": "bedrock-2023-05-31", "vertex": "vertex-2023-10-16"}
 _IN_THE_PATH = {"bedrock": frozenset({"model", "stream"}), "vertex": frozenset({"model"})}
 _EVENT_STREAM = "application/vnd.amazon.eventstream"
 _GENERATING = frozenset({Operation.GENERATE, Operation.COMPACT})
-_NAMES = {"bedrock": "Amazon Bedrock", "vertex": "Vertex AI"}
+_NAMES = {"bedrock": "Bedrock's runtime", "vertex": "Vertex AI"}
 
 
 def sells(quirks: Quirks) -> bool:

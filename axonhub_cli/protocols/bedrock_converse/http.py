@@ -16,7 +16,7 @@ def call(operation: Operation, model: str, key: str, stream: bool, quirks: Quirk
     """See `base.UpstreamCodec.call`. A summary of the conversation is an ordinary answer here."""
     if operation in (Operation.MODELS, Operation.COUNT_TOKENS):
         words = "list the models an account may use" if operation is Operation.MODELS else "count tokens so"
-        raise Failure(APIError(ErrorKind.NOT_FOUND, f"Amazon Bedrock does not {words}.", 404))
+        raise Failure(APIError(ErrorKind.NOT_FOUND, f"Bedrock's runtime does not {words}.", 404))
     headers = {"accept": "application/vnd.amazon.eventstream" if stream else "application/json"}
     if key and quirks.auth not in SIGNED:
         headers["authorization"] = f"Bearer {key}"

@@ -211,6 +211,6 @@ def test_where_it_is_asked(model: str, stream: bool, path: str) -> None:
 
 def test_what_it_has_no_path_for() -> None:
     for operation in (Operation.MODELS, Operation.COUNT_TOKENS):
-        with pytest.raises(Exception, match="Amazon Bedrock does not"):
+        with pytest.raises(Exception, match="Bedrock's runtime does not"):
             CODEC.call(operation, "m", "k", False, QUIRKS)
     assert UPSTREAMS["bedrock_converse"] is CODEC
