@@ -175,14 +175,16 @@ def judge_messages(body: JSON) -> None:
     """The rules of Claude's body on Bedrock."""
     if body.get("anthropic_version") != "bedrock-2023-05-31":
         raise Refusal(400, "ValidationException", "anthropic_version: Field required")
-    for name in body.keys() - _FIELDS:
+    flags = body.get("anthropic_beta", ())
+    flagged = {"context_management"} if any(flag.startswith("context-management-") for flag in flags) else set()
+    for name in body.keys() - _FIELDS - flagged:
         raise Refusal(400, "ValidationException", f"{name}: Extra inputs are not permitted")
     if any("strict" in tool for tool in body.get("tools", ())):
         raise Refusal(400, "ValidationException", "tools.0.custom.strict: Extra inputs are not permitted")
     for name in ("max_tokens", "messages"):
         if name not in body:
             raise Refusal(400, "ValidationException", f"{name}: Field required")
-    if any("unknown" in flag for flag in body.get("anthropic_beta", ())):
+    if any("unknown" in flag for flag in flags):
         raise Refusal(400, "ValidationException", "invalid beta flag")
 
 

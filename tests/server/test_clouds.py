@@ -12,6 +12,7 @@ from axonhub_cli.entities import UpstreamKey
 from axonhub_cli.llm.content import ToolCallPart
 from axonhub_cli.secrets import origin_of
 from tests.fakes import azure, bedrock, vertex
+from tests.protocols.laws import ROOT
 from tests.server.clouds import AWS_KEY, BY_NAME, CALL, CLIENTS, CLOUDS, answered, asking, root, served, spoken
 from tests.server.speakers import ASK, TEXT, clients, messages_stream, speaks
 from tests.server.upstreams import Upstream
@@ -51,6 +52,37 @@ async def test_a_tool_loop_goes_on(tmp_path, client, cloud, stream):
     assert isinstance(call, ToolCallPart)
     assert (call.name, json.loads(call.input)) == ("weather", {"city": "Rome"})
     assert "rain" in up.calls[-1].body.decode() and "Be brief." in up.calls[-1].body.decode()
+
+
+CAPTURED = [
+    *sorted((ROOT / "openai_responses").glob("codex-*.request.json")),
+    ROOT / "anthropic_messages" / "claude-code-turn1.request.json",
+]
+
+
+@clouds
+@pytest.mark.parametrize("captured", CAPTURED, ids=lambda path: path.name.partition(".request")[0])
+async def test_what_real_agents_ask_is_taken_by_every_cloud(tmp_path, captured, cloud):
+    fake = cloud.fake()
+    payload = {**json.loads(captured.read_bytes()), "model": "asked", "stream": True}
+    path = "/v1/responses" if "codex" in captured.name else "/v1/messages"
+    flags = "claude-code-20250219,interleaved-thinking-2025-05-14,context-management-2025-06-27,unknown-2026-01-01"
+    async with served(tmp_path, cloud, fake) as (h, _):
+        status, _, text = await h.ask(path, payload, headers={"anthropic-beta": flags})
+    assert (fake.complaints, status) == ([], 200)
+    assert "Hello" in text
+
+
+async def test_a_field_that_a_cloud_refuses_is_left_out_once(tmp_path):  # pitfall 82
+    cloud, fake = BY_NAME["bedrock"], bedrock.Bedrock(token=bedrock.TOKEN)
+    payload = json.loads(CAPTURED[-1].read_bytes())
+    async with served(tmp_path, cloud, fake) as (h, up):
+        status, _, _ = await h.ask("/v1/messages", payload)
+        await h.finished()
+        _, second = h.records.attempts_of_last()
+    assert status == 200 and len(up.calls) == 2
+    assert fake.complaints == ["context_management: Extra inputs are not permitted"]
+    assert [loss.field for loss in second.losses] == ["context_management"]
 
 
 # -- who asks
