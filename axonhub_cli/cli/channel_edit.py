@@ -159,28 +159,28 @@ def _moved(
     preset: ChannelType, old: Channel, base_url: str | None, options: Mapping[str, str]
 ) -> tuple[str, str | None]:
     """The address after an edit: an account's own facts may be part of it."""
-    from axonhub_cli.cli.channel_fields import own_url
+    from axonhub_cli import vendors
 
     if base_url:
         return _address(preset, base_url, options)
     if preset.settings and old.base_url == _template(preset, old.options):
-        return own_url(preset, options), None
+        return vendors.base_url(preset, options), None
     return old.base_url, None
 
 
 def _template(preset: ChannelType, options: Mapping[str, str]) -> str | None:
     """The type's own address; None where an option it needs is missing, so that somebody gave another."""
-    from axonhub_cli.cli.channel_fields import own_url
+    from axonhub_cli import vendors
     from axonhub_cli.errors import ConfigError
 
     try:
-        return own_url(preset, options)
+        return vendors.base_url(preset, options)
     except ConfigError:
         return None
 
 
 def _address(preset: ChannelType, base_url: str | None, options: Mapping[str, str]) -> tuple[str, str | None]:
-    from axonhub_cli.cli.channel_fields import own_url
+    from axonhub_cli import vendors
 
     if preset.name == "demo":
         if base_url:
@@ -188,7 +188,7 @@ def _address(preset: ChannelType, base_url: str | None, options: Mapping[str, st
         return preset.base_url, None
     if not base_url and not preset.base_url:
         raise UsageError(f"the type {preset.name} needs an address", "add --base-url URL")
-    return check_base_url(base_url or own_url(preset, options))
+    return check_base_url(base_url or vendors.base_url(preset, options))
 
 
 def _keys(app: CliContext, channel: Channel, variables: list[str], *, stdin: bool) -> tuple[UpstreamKey, ...]:

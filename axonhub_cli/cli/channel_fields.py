@@ -99,13 +99,6 @@ def check_channel(channel: Channel) -> None:
         raise missing
 
 
-def own_url(channel_type: ChannelType, options: Mapping[str, str]) -> str:
-    """The type's own address, for an account with these options. Raises ConfigError naming one that is missing."""
-    from axonhub_cli.vendors import base_url
-
-    return base_url(channel_type, options)
-
-
 def replaced(
     old: Sequence[str], whole: Sequence[str] | None, add: Sequence[str] | None, remove: Sequence[str] | None, what: str
 ) -> tuple[str, ...]:

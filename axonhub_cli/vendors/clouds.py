@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
 
 import msgspec
 
@@ -53,24 +53,24 @@ _BETAS = (
 
 def _type(
     name: str,
-    protocol: str | tuple[str, ...],
+    protocols: tuple[str, ...],
     url: str,
     told: tuple[Fact, ...],
     settings: tuple[Setting, ...],
-    **more: Any,
+    *,
+    env: str | None = None,
+    families: tuple[str, ...] = (),
+    urls: Mapping[str, str] = {},
 ) -> ChannelType:
     quirks = msgspec.structs.replace(Quirks(), **{fact.field: fact.value for fact in told})
-    protocols = (protocol,) if isinstance(protocol, str) else protocol
-    return ChannelType(name, protocols, url, more.pop("env", None), quirks, told, settings=settings, **more)
+    return ChannelType(name, protocols, url, env, quirks, told, families, settings, urls)
 
 
 _AZURE_FACTS = facts("2026-11", _AZURE_DOCS, cloud="azure", auth="api-key", custom_tools=True, audio=True)
 _BEDROCK_FACTS = (
     *facts("2026-11", _INVOKE_DOCS, cloud="bedrock", auth="aws"),
     *facts("2026-11", _INVOKE_DOCS + ", pitfall 82: any other flag is a 400", betas=_BETAS),
-    *facts(
-        "2026-11", _INVOKE_DOCS + " lists neither; some models take them", strict_tools=False, response_format="none"
-    ),
+    *facts("2026-11", _INVOKE_DOCS + " lists neither", strict_tools=False, response_format="none"),
 )
 _CONVERSE_FACTS = (
     *facts("2026-11", _CONVERSE_DOCS, cloud="bedrock", auth="aws"),
@@ -96,8 +96,8 @@ CLOUDS = (
         env="AZURE_OPENAI_API_KEY",
         urls={"api_version": "https://{resource}.openai.azure.com/openai"},
     ),
-    _type("bedrock", MESSAGES, _BEDROCK, _BEDROCK_FACTS, _AWS),
-    _type("bedrock-converse", CONVERSE, _BEDROCK, _CONVERSE_FACTS, _AWS),
-    _type("vertex", GEMINI, _VERTEX, _VERTEX_FACTS, _GOOGLE, families=("gemini-",), urls=_WIDE),
-    _type("vertex-anthropic", MESSAGES, _VERTEX, _CLAUDE_FACTS, _GOOGLE, families=("claude-",), urls=_WIDE),
+    _type("bedrock", (MESSAGES,), _BEDROCK, _BEDROCK_FACTS, _AWS),
+    _type("bedrock-converse", (CONVERSE,), _BEDROCK, _CONVERSE_FACTS, _AWS),
+    _type("vertex", (GEMINI,), _VERTEX, _VERTEX_FACTS, _GOOGLE, families=("gemini-",), urls=_WIDE),
+    _type("vertex-anthropic", (MESSAGES,), _VERTEX, _CLAUDE_FACTS, _GOOGLE, families=("claude-",), urls=_WIDE),
 )

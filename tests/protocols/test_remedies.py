@@ -98,6 +98,7 @@ def test_images_give_way_to_a_word_11(message: str, payload: dict[str, Any]) -> 
         (refusal("Unknown parameter: 'prompt_cache_key'.", param="prompt_cache_key"), "prompt_cache_key"),
         (refusal("Unrecognized request argument supplied: prompt_cache_key"), "prompt_cache_key"),
         (refusal("Extra inputs are not permitted, field: 'prompt_cache_key', value: 'k'"), "prompt_cache_key"),
+        (refusal("prompt_cache_key: Extra inputs are not permitted"), "prompt_cache_key"),
         (refusal('json: unknown field "prompt_cache_key"'), "prompt_cache_key"),
         (refusal("property 'prompt_cache_key' is unsupported"), "prompt_cache_key"),
         (refusal("Additional properties are not allowed ('prompt_cache_key' was unexpected)"), "prompt_cache_key"),
