@@ -20,6 +20,7 @@ JSON = dict[str, Any]
 class Provider:
     """What all protocols share. A subclass says how to read, judge and answer a request."""
 
+    root = "/v1"  # of the base URL
     path = ""
     models: tuple[str, ...] = ()
 
@@ -44,6 +45,9 @@ class Provider:
 
     def judge(self, request: Any) -> Fault | None:
         raise NotImplementedError
+
+    def streamed(self, request: Any) -> bool:
+        return request.body.get("stream") is True
 
     def stream(self, reply: Reply, request: Any) -> Iterable[Frame]:
         raise NotImplementedError
@@ -71,15 +75,15 @@ class Provider:
         return {"object": "list", "data": rows}
 
     def add_routes(self, router: web.UrlDispatcher) -> None:
-        router.add_post(f"/v1{self.path}", self.answer)
-        router.add_get("/v1/models", self._list_models)
+        router.add_post(f"{self.root}{self.path}", self.answer)
+        router.add_get(f"{self.root}/models", self._list_models)
 
     # -- for the test
 
     @property
     def url(self) -> str:
         """The base URL, as a client is configured with it."""
-        return f"http://127.0.0.1:{self._port}/v1"
+        return f"http://127.0.0.1:{self._port}{self.root}"
 
     def then(self, *steps: Steps) -> Self:
         self.script.then(*steps)
@@ -136,7 +140,7 @@ class Provider:
         return runner
 
     async def _list_models(self, request: web.Request) -> web.Response:
-        if fault := self.stranger(request.headers):
+        if fault := self.stranger(shown(request)):
             return self._refuse(fault)
         return web.json_response(self.model_list())
 
@@ -155,14 +159,14 @@ class Provider:
             self._changed.notify_all()
         if isinstance(reply, Fault):
             return self._refuse(reply)
-        if view.body.get("stream") is not True:
+        if not self.streamed(view):
             if reply.hang is not None:
                 await asyncio.sleep(3600)
             return web.json_response(self.whole(reply, view))
         return await self._send(request, reply, list(self.stream(reply, view)))
 
     def _decide(self, request: web.Request, raw: bytes) -> tuple[Reply | Fault, Any]:
-        if fault := self.stranger(request.headers):
+        if fault := self.stranger(shown(request)):
             return fault, None
         try:
             body = json.loads(raw)
@@ -170,7 +174,7 @@ class Provider:
                 raise TypeError
         except (ValueError, TypeError):
             return self._complain(Fault(400, "We could not parse the JSON body of your request.")), None
-        view = self.view(body, {name.lower(): value for name, value in request.headers.items()})
+        view = self.view(body, {name.lower(): value for name, value in shown(request).items()})
         view.at = time.time()
         if fault := self.judge(view):
             return self._complain(fault), None
@@ -205,6 +209,13 @@ class Provider:
             await response.write(frame)
         await response.write_eof()
         return response
+
+
+def shown(request: web.Request) -> Mapping[str, str]:
+    """Its headers; `:path` among them is the path with its query."""
+    headers = request.headers.copy()
+    headers[":path"] = request.path_qs
+    return headers
 
 
 def sse(data: JSON | str, event: str | None = None) -> Frame:

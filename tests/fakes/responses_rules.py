@@ -65,12 +65,23 @@ def _without(item: Any, fields: Mapping[str, tuple[str, ...]]) -> Any:
     if not isinstance(item, dict):
         return item
     drop = fields.get(item.get("type", ""), ())
-    if item.get("type") == "message" and item.get("role") == "assistant":
+    if item.get("type", "message") == "message" and item.get("role") == "assistant":
         drop = ("phase",)
-        item = {"id": "msg_0", "status": "completed", **item}  # both may be left out, whatever the types say
-    if item.get("type") == "reasoning" and item.get("content") is None:
-        drop = ("content",)  # Codex sends null
+        content = item.get("content")
+        if "type" in item or isinstance(content, list):
+            # all of these may be left out, whatever the types say
+            item = {"type": "message", "id": "msg_0", "status": "completed", **item}
+        if isinstance(content, list):
+            item["content"] = [_annotated(part) for part in content]
+    if item.get("type") == "reasoning":
+        item = {"id": "rs_0", **item}  # OpenCode leaves it out
+        drop = ("content",) if item.get("content") is None else ()  # Codex sends null
     return {name: value for name, value in item.items() if name not in drop}
+
+
+def _annotated(part: Any) -> Any:
+    said = isinstance(part, dict) and part.get("type") == "output_text"
+    return {"annotations": [], **part} if said else part
 
 
 def _tools(tools: list[JSON], space: str = "") -> Iterator[str]:

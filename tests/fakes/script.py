@@ -1,4 +1,4 @@
-"""What a scripted model says: the words that both fake providers understand, and the order they are used in."""
+"""What a scripted model says: the words that the fake providers understand, and the order they are used in."""
 
 from __future__ import annotations
 
