@@ -48,7 +48,8 @@ class Identity(Struct, frozen=True):
 
 def identify(headers: Mapping[str, str], payload: Mapping[str, Any] | None, config: TraceConfig) -> Identity:
     """Header names are compared without case, `_` as `-`. The first of these that names a trace wins: the
-    configured header, the extra ones in order, Codex, Claude Code, OpenCode, a prompt cache key.
+    configured header, the extra ones in order, Codex, Claude Code, OpenCode, a prompt cache key, and how a
+    session of Gemini CLI begins.
 
     Sub-agents of Codex send their root's session id: they join its trace under a thread of their own.
     """
@@ -134,6 +135,7 @@ def _trace_sources(sources: _Sources, config: TraceConfig) -> Iterator[_Found]:
         yield _header(sources, "x-session-affinity")
     if config.codex_trace_enabled:
         yield "prompt_cache_key", lambda: sources.payload.get("prompt_cache_key")
+    yield "contents", lambda: _gemini_session(sources)
 
 
 def _codex_fields(sources: _Sources, config: TraceConfig, what: str) -> Iterator[_Found]:
@@ -178,3 +180,14 @@ def _claude_session(payload: Mapping[str, Any]) -> object:
         return session
     match = _CLAUDE_USER.search(user) if isinstance(user, str) else None
     return match.group(1) if match else None
+
+
+def _gemini_session(sources: _Sources) -> object:
+    """Gemini CLI (0.61) tells no id; but each of its requests begins with the same words about the person's machine and
+    what was asked first (pitfall 166)."""
+    contents = sources.payload.get("contents")
+    if not sources.headers.get("user-agent", "").startswith("GeminiCLI") or not isinstance(contents, list):
+        return None
+    if not contents:
+        return None
+    return f"gemini-{hashlib.sha256(msgspec.json.encode(contents[0])).hexdigest()[:24]}"

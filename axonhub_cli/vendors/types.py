@@ -331,6 +331,7 @@ _TYPES = (
         "https://generativelanguage.googleapis.com",
         "GEMINI_API_KEY",
         *_facts("2026-11", "https://ai.google.dev/gemini-api/docs/audio", audio=True),
+        *_facts("2026-11", "pitfall 93 (from Gemini 3 on, which the codec minds)", tool_images=True),
         *_facts(
             "2026-11",
             "https://ai.google.dev/gemini-api/docs/thinking (older models: a number of tokens)",

@@ -55,6 +55,18 @@ def test_every_spelling_names_the_trace(headers: dict[str, str], payload: dict[s
     assert trace(headers, payload) == SESSION
 
 
+def test_gemini_cli_by_how_its_session_begins() -> None:  # pitfall 166
+    agent = {"User-Agent": "GeminiCLI-tui/0.61.0/gemini-3.1-pro-preview (linux; x64; terminal)"}
+    first, answer = ({"role": role, "parts": [{"text": role}]} for role in ("user", "model"))
+    found = identify(agent, {"contents": [first]}, Config())
+    assert found.trace_id and found.source == "contents"
+    assert trace(agent, {"contents": [first, answer, first]}) == found.trace_id
+    assert trace(agent, {"contents": [answer]}) not in (None, found.trace_id)
+    assert trace({"User-Agent": "google-genai-sdk/1.30.0"}, {"contents": [first]}) is None
+    for odd in ([], "hi", None):
+        assert trace(agent, {"contents": odd}) is None
+
+
 def test_precedence() -> None:
     headers = {
         "ah-trace-id": "main",

@@ -27,7 +27,7 @@ class GeminiCodec:
     """
 
     name = "gemini"
-    manners = Manners(breaks_after_error=True)
+    manners = Manners()
 
     def decode_request(self, payload: JSON) -> Request:
         """See `base.Codec`."""

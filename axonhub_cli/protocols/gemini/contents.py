@@ -47,6 +47,7 @@ class _Writer:
     def __init__(self, request: Request, quirks: Quirks, losses: Losses) -> None:
         self.system: list[JSON] = []
         self.contents: list[JSON] = []
+        self._asked = request.model
         self._quirks = quirks
         self._losses = losses
         self._results = pair_results(request.messages, losses)
@@ -99,7 +100,7 @@ class _Writer:
             shown: list[JSON] = []
             for ordinal, call in self._calls:
                 result = self._results.get(ordinal)
-                part, media = encode_result(call.call_id, call_name(call), result, self._quirks, self._losses)
+                part, media = encode_result(call, result, self._asked, self._quirks, self._losses)
                 self._say("user", [part])
                 shown += media
             self._say("user", shown)
@@ -185,10 +186,11 @@ def _fields(own: Mapping[str, Any], at: int) -> JSON:
 
 
 def _mark_unsigned(contents: list[JSON]) -> None:
-    """The stand-in on the first call of each model turn since the user last said something (pitfall 89)."""
+    """The stand-in on the first call of each model turn since the user last spoke; not beside results, of which Google
+    does not say whether it ends the loop (pitfall 89)."""
     start = 0
     for at, content in enumerate(contents):
-        if content["role"] == "user" and any("functionResponse" not in part for part in content["parts"]):
+        if content["role"] == "user" and not any("functionResponse" in part for part in content["parts"]):
             start = at
     for content in contents[start:]:
         calls = [part for part in content["parts"] if "functionCall" in part]

@@ -12,9 +12,9 @@ from axonhub_cli.llm.content import FunctionTool, HostedTool, Tool
 from axonhub_cli.llm.request import ChoiceMode, Reasoning, Request, ResponseFormat, Sampling, ToolChoice
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.gemini import fields as read
+from axonhub_cli.protocols.gemini.answer_schemas import json_schema
 from axonhub_cli.protocols.gemini.count import WRAPPER
 from axonhub_cli.protocols.gemini.decode_contents import decode_contents, decode_system
-from axonhub_cli.protocols.gemini.schemas import json_schema
 from axonhub_cli.protocols.gemini.signatures import NAME
 
 _KNOWN = frozenset(

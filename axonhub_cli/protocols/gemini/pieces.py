@@ -23,7 +23,6 @@ class PieceReader:
         self._ids: set[str] = set()
         self._calls = 0
         self._metadata: dict[str, Any] = {}
-        self._seed: str | None = None
 
     def read(self, candidate: WireCandidate) -> None:
         """All that one chunk adds to the answer."""
@@ -74,22 +73,22 @@ class PieceReader:
     def _call(self, call: Mapping[str, Any], signature: str) -> None:
         """One whole call; Gemini does not cut them."""
         name, call_id = call.get("name"), call.get("id")
+        arguments = call.get("args")
+        text = arguments if isinstance(arguments, str) else msgspec.json.encode(arguments or {}).decode()
         if not isinstance(call_id, str) or not call_id or call_id in self._ids:
-            call_id = self._made_up()
+            call_id = self._made_up(f"{name}\0{text}\0{signature}")
         self._ids.add(call_id)
         key = self._calls
         self._calls += 1
         opaque = state(signature) if signature else None
-        arguments = call.get("args")
-        text = arguments if isinstance(arguments, str) else msgspec.json.encode(arguments or {}).decode()
         self._writer.call(key, call_id, name if isinstance(name, str) and name else None, text, opaque=opaque)
         self._writer.end_call(key)
 
-    def _made_up(self) -> str:
-        """Deterministic, unlike those of other answers, short (pitfalls 39, 90, 91)."""
-        if self._seed is None:
-            self._seed = hashlib.sha256(self._writer.prefix.encode("utf-8", "replace")).hexdigest()[:16]
-        return f"call_{self._seed}_{self._calls}"
+    def _made_up(self, call: str) -> str:
+        """Deterministic, unlike those of other answers (also where a relay gives all of them one id), short
+        (pitfalls 39, 90, 91)."""
+        seed = f"{self._writer.prefix}\0{call}".encode("utf-8", "replace")
+        return f"call_{hashlib.sha256(seed).hexdigest()[:16]}_{self._calls}"
 
 
 def _logprobs(result: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -12,11 +12,11 @@ import msgspec
 
 from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols.base import JSON, Encoded
+from axonhub_cli.protocols.gemini.answer_schemas import answer_schema
 from axonhub_cli.protocols.gemini.contents import encode_contents
 from axonhub_cli.protocols.gemini.decode import TIERS
 from axonhub_cli.protocols.gemini.losses import Losses
 from axonhub_cli.protocols.gemini.models import is_old
-from axonhub_cli.protocols.gemini.schemas import answer_schema
 from axonhub_cli.protocols.gemini.signatures import NAME
 from axonhub_cli.protocols.gemini.thinking import encode_thinking
 from axonhub_cli.protocols.gemini.tools import encode_choice, encode_tools

@@ -1,7 +1,6 @@
-"""JSON schemas and Gemini's subset of them; only ever run on schemas, never on arguments (pitfall 92).
+"""Function parameters in Gemini's subset of JSON schemas; only ever run on schemas, never on arguments (pitfall 92).
 
-https://ai.google.dev/api/caching#Schema (function parameters);
-https://ai.google.dev/gemini-api/docs/structured-output#json-schema-support (answers)
+https://ai.google.dev/api/caching#Schema
 """
 
 from __future__ import annotations
@@ -9,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from axonhub_cli.protocols.gemini.fields import camel
 from axonhub_cli.protocols.schema import object_root
 
 Schema = Mapping[str, Any]
@@ -23,18 +21,10 @@ _READ = frozenset(
     {*_PLAIN, "type", "enum", "const", "items", "prefixItems", "properties", "required"}
     | {"anyOf", "oneOf", "allOf", "$ref", "if", "then", "else", "$defs", "definitions"}
 )
-_SILENT = frozenset({"encrypted", "defer_loading"})  # the Responses API's own marks (pitfall 5)
-_FORMATS = frozenset({"enum", "date-time", "float", "double", "int32", "int64"})
-_ANSWER_KEYS = frozenset(
-    {*("$id", "$defs", "$ref", "$anchor", "type", "format", "title", "description", "enum", "items", "prefixItems")}
-    | {*("minItems", "maxItems", "minimum", "maximum", "anyOf", "oneOf", "properties", "additionalProperties")}
-    | {"required", "propertyOrdering"}
-)
-_BRANCHES = frozenset({"$ref", "allOf", "if", "then", "else"})
-_COUNTS = frozenset({"minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"})
-_SNAKE = frozenset({"any_of", "property_ordering", "min_items", "max_items", "min_length", "max_length"})
-_NAMED = ("properties", "$defs", "definitions", "patternProperties")
-_DEPTH = 40
+SILENT = frozenset({"encrypted", "defer_loading"})  # the Responses API's own marks (pitfall 5)
+_FORMATS = {"string": ("enum", "date-time"), "integer": ("int32", "int64"), "number": ("float", "double")}
+COUNTS = frozenset({"minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"})
+DEPTH = 40
 _NODES = 5_000  # of one tool, references opened
 
 
@@ -50,10 +40,7 @@ def reduce(schema: Schema) -> tuple[dict[str, Any], set[str]]:
             root[name] = schema[name]
     reducer = _Reducer(root)
     reduced = reducer.node(root, (), 0)
-    if reduced.get("type") != "object":  # a branch has put alternatives there
-        reducer.dropped |= root.keys() & _BRANCHES
-        reduced = reducer.node({name: value for name, value in root.items() if name not in _BRANCHES}, (), 0)
-    return reduced, reducer.dropped - _SILENT
+    return reduced, reducer.dropped - SILENT
 
 
 class _Reducer:
@@ -67,7 +54,7 @@ class _Reducer:
         self._nodes += 1
         if not isinstance(schema, Mapping):
             return {"type": "string"}
-        if depth > _DEPTH or self._nodes > _NODES:
+        if depth > DEPTH or self._nodes > _NODES:
             return {"type": _type_name(schema) or "object"}
         schema, opened = self._merged(_as_object(schema), opened, 0)
         self.dropped.update(str(name) for name in schema.keys() - _READ)
@@ -84,12 +71,12 @@ class _Reducer:
             node["anyOf"] = [self.node({**schema, "type": kind}, opened, depth + 1) for kind in node["anyOf"]]
         return node
 
-    def _fits(self, name: str, value: Any) -> bool:
-        if name == "format" and value not in _FORMATS:
-            self.dropped.add("format")
-            return False
+    @staticmethod
+    def _fits(name: str, value: Any) -> bool:
+        if name == "format":
+            return False  # it depends on the type
         kind: Any = str
-        if name in _COUNTS:
+        if name in COUNTS:
             kind = int
         elif name in ("minimum", "maximum"):
             kind = (int, float)
@@ -103,7 +90,7 @@ class _Reducer:
         """The schema with its reference, `allOf` and conditionals in it; its own keywords win."""
         parts: list[Any] = []
         reference = schema.get("$ref")
-        if isinstance(reference, str) and reference not in opened and len(opened) < _DEPTH:
+        if isinstance(reference, str) and reference not in opened and len(opened) < DEPTH:
             opened = (*opened, reference)
             parts.append(self._resolve(reference))
         elif reference is not None:
@@ -112,7 +99,7 @@ class _Reducer:
         branches = [schema[name] for name in ("then", "else") if name in schema]
         if (not parts and not branches) or depth > 8:
             return schema, opened
-        merged = {name: value for name, value in schema.items() if name not in _BRANCHES}
+        merged = {name: value for name, value in schema.items() if name not in ("$ref", "allOf", "if", "then", "else")}
         for number, part in enumerate([*parts, *branches]):
             if not isinstance(part, Mapping):
                 continue
@@ -141,6 +128,16 @@ class _Reducer:
         real = [choice for choice in choices if not (isinstance(choice, Mapping) and choice.get("type") == "null")]
         if len(real) < len(choices):
             node["nullable"] = True
+        if len(real) == 1:
+            rest = {name: value for name, value in schema.items() if name not in ("anyOf", "oneOf")}
+            return {**self.node({**rest, "allOf": real}, opened, depth + 1), **node}
+        if "format" in schema:
+            self.dropped.add("format")
+        if "properties" in schema:  # a union inside an object: what all alternatives share
+            self.dropped.add("anyOf")
+            node["type"] = "object"
+            self._object(node, schema, opened, depth)
+            return node
         written: list[dict[str, Any]] = []
         for choice in real:
             item = self.node(choice, opened, depth + 1)
@@ -148,11 +145,6 @@ class _Reducer:
                 written.append(item)
         if len(written) == 1:
             return {**written[0], **node}
-        if "properties" in schema:  # a union inside an object: what all alternatives share
-            self.dropped.add("anyOf")
-            node["type"] = "object"
-            self._object(node, schema, opened, depth)
-            return node
         if written:
             node["anyOf"] = written
         else:
@@ -168,15 +160,30 @@ class _Reducer:
             kinds = [word for word in kinds if word != "null"]
         values = [schema["const"]] if "const" in schema else _list(schema.get("enum"))
         if values:
-            if None in values:
-                node["nullable"] = True
-            words = [_word(value) for value in values if value is not None]
-            node["enum"] = list(dict.fromkeys(words))
-            kinds = kinds[:1] or ["string"]
+            kinds = [self._enum(node, values, kinds)]
         if len(kinds) > 1:
             node["anyOf"] = kinds
         else:
             node["type"] = kinds[0] if kinds else _inferred(schema)
+        if "format" in schema:
+            if schema["format"] in _FORMATS.get(node.get("type", ""), ()):
+                node["format"] = schema["format"]
+            else:
+                self.dropped.add("format")
+
+    def _enum(self, node: dict[str, Any], values: list[Any], kinds: list[str]) -> str:
+        """Only strings have an `enum`; of another type, what is allowed stands in the description."""
+        if None in values:
+            node["nullable"] = True
+        words = list(dict.fromkeys(_word(value) for value in values if value is not None))
+        kind = kinds[0] if len(kinds) == 1 else _shared_type(values)
+        if kind == "string":
+            if words := list(filter(None, words)):  # an empty one is refused
+                node["enum"] = words
+        else:
+            self.dropped.add("enum")
+            node["description"] = " ".join(filter(None, (node.get("description"), f"One of: {', '.join(words)}.")))
+        return kind
 
     def _object(self, node: dict[str, Any], schema: Schema, opened: tuple[str, ...], depth: int) -> None:
         properties = {
@@ -208,55 +215,6 @@ class _Reducer:
         return written[0] if len(written) == 1 else {"anyOf": written}
 
 
-def answer_schema(schema: Schema, depth: int = 0) -> tuple[dict[str, Any], set[str]]:
-    """A schema for answers, without the keywords that Gemini does not know there, and their names."""
-    written: dict[str, Any] = {}
-    dropped: set[str] = set()
-    for name, value in schema.items():
-        if name == "const":
-            written["enum"] = [value]
-        elif name not in _ANSWER_KEYS or depth > _DEPTH:
-            dropped.add(name)
-        elif name in _NAMED and isinstance(value, Mapping):
-            written[name] = {key: _answer_child(item, depth, dropped) for key, item in value.items()}
-        elif isinstance(value, list) and name in ("anyOf", "oneOf", "prefixItems"):
-            written[name] = [_answer_child(item, depth, dropped) for item in value]
-        else:
-            written[name] = _answer_child(value, depth, dropped) if isinstance(value, Mapping) else value
-    return written, dropped - _SILENT
-
-
-def _answer_child(value: Any, depth: int, dropped: set[str]) -> Any:
-    if not isinstance(value, Mapping):
-        return value
-    written, gone = answer_schema(value, depth + 1)
-    dropped |= gone
-    return written
-
-
-def json_schema(schema: Any, depth: int = 0) -> Any:
-    """Gemini's own form as a JSON schema: types in small letters, `nullable` as a type, counts as numbers."""
-    if not isinstance(schema, Mapping) or depth > _DEPTH:
-        return schema
-    written: dict[str, Any] = {}
-    for name, value in schema.items():
-        key = camel(str(name)) if str(name) in _SNAKE else str(name)
-        if key in _NAMED and isinstance(value, Mapping):
-            written[key] = {field: json_schema(item, depth + 1) for field, item in value.items()}
-        elif key == "type" and isinstance(value, str):
-            written[key] = value.lower()
-        elif key in _COUNTS and isinstance(value, str) and value.isdigit():
-            written[key] = int(value)
-        elif isinstance(value, list) and key == "anyOf":
-            written[key] = [json_schema(item, depth + 1) for item in value]
-        else:
-            written[key] = json_schema(value, depth + 1) if key in ("items", "additionalProperties") else value
-    if written.get("nullable") is True and isinstance(written.get("type"), str):
-        del written["nullable"]
-        written["type"] = [written["type"], "null"]
-    return written
-
-
 def _as_object(schema: Schema) -> Schema:
     """A bare map of properties, as some servers send it, as the object schema it means."""
     if schema and not any(name in schema for name in _READ) and all(isinstance(v, Mapping) for v in schema.values()):
@@ -279,6 +237,16 @@ def _word(value: Any) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value if isinstance(value, str) else str(value)
+
+
+def _shared_type(values: list[Any]) -> str:
+    """The type that all of these have; strings can stand for any mixture."""
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {bool}:
+        return "boolean"
+    if kinds == {int}:
+        return "integer"
+    return "number" if kinds and kinds <= {int, float} else "string"
 
 
 def _is_text(value: Any) -> bool:

@@ -8,12 +8,12 @@ from __future__ import annotations
 from axonhub_cli.llm.request import Reasoning, Request
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.gemini.losses import Losses
-from axonhub_cli.protocols.gemini.models import least_budget, thinking_style
+from axonhub_cli.protocols.gemini.models import Thinking, thinking, thinking_style
 from axonhub_cli.vendors import Quirks
 
 OFF = "none"
+AUTOMATIC = -1  # the model decides
 _LEVELS = ("minimal", "low", "medium", "high", "xhigh", "max", "ultra")
-_KNOWN = ("minimal", "low", "medium", "high")  # what Gemini has a word for
 # Google's own table for OpenAI's words: https://ai.google.dev/gemini-api/docs/openai#thinking
 _BUDGETS = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
 
@@ -29,7 +29,7 @@ def encode_thinking(request: Request, quirks: Quirks, losses: Losses) -> JSON:
         return {}
     fields: JSON = {}
     if style == "level" and reasoning.effort is not None:
-        fields = _level(reasoning, quirks, losses)
+        fields = _level(reasoning, request.model, quirks, losses)
     elif reasoning.effort is not None or reasoning.budget is not None:
         fields = _budget(reasoning, request.model, losses)
     if reasoning.summary is not None and reasoning.summary != OFF:
@@ -39,11 +39,11 @@ def encode_thinking(request: Request, quirks: Quirks, losses: Losses) -> JSON:
     return fields
 
 
-def _level(reasoning: Reasoning, quirks: Quirks, losses: Losses) -> JSON:
+def _level(reasoning: Reasoning, model: str, quirks: Quirks, losses: Losses) -> JSON:
     effort = reasoning.effort or ""
     if reasoning.budget is not None:
         losses.add("reasoning.budget", "this model takes an effort or a number of tokens, not both")
-    legal = [level for level in _KNOWN if level in quirks.efforts]
+    legal = [level for level in thinking(model).levels or Thinking().levels if level in quirks.efforts]
     if effort == OFF:
         effort = "minimal"  # it cannot be switched off
         losses.add("reasoning.effort", f"this model always thinks; {_clamp(effort, legal)!r} is the least")
@@ -54,7 +54,7 @@ def _level(reasoning: Reasoning, quirks: Quirks, losses: Losses) -> JSON:
     if level is None:
         losses.add("reasoning.effort", "this upstream has no levels")
         return {}
-    if level != effort:
+    if level != effort and reasoning.effort != OFF:
         losses.add("reasoning.effort", f"{effort!r} was sent as {level!r}")
     return {"thinkingLevel": level.upper()}
 
@@ -67,15 +67,20 @@ def _clamp(effort: str, legal: list[str]) -> str | None:
 
 def _budget(reasoning: Reasoning, model: str, losses: Losses) -> JSON:
     effort, budget = reasoning.effort, reasoning.budget
+    able = thinking(model)
     if budget is not None:
         if effort is not None:
             losses.add("reasoning.effort", "the number of tokens stands for it")
-        return {"thinkingBudget": budget}
+        if budget == AUTOMATIC or (budget == 0 and able.off):
+            return {"thinkingBudget": budget}
+        near = min(max(budget, able.least), able.most)
+        if near != budget:
+            losses.add("reasoning.budget", f"{budget} was sent as {near}: this model takes {able.least} to {able.most}")
+        return {"thinkingBudget": near}
     if effort == OFF:
-        least = least_budget(model)
-        if least:
-            losses.add("reasoning.effort", f"this model always thinks; {least} tokens are the least")
-        return {"thinkingBudget": least}
+        if not able.off:
+            losses.add("reasoning.effort", f"this model always thinks; {able.least} tokens are the least")
+        return {"thinkingBudget": 0 if able.off else able.least}
     if effort not in _LEVELS:
         losses.add("reasoning.effort", f"{effort!r} is unknown to this upstream")
         return {}

@@ -32,6 +32,10 @@ from axonhub_cli.protocols.gemini.usage import encode_usage
 
 # Blank lines: google-genai 3.4 takes a comment for JSON and raises (measured).
 KEEPALIVE = b"\n\n"
+# After an error: a line that never ends. Google's JavaScript SDK (1.30, that of Gemini CLI 0.61) hands errors amid a
+# stream on as if they were chunks; of a torn line it makes an error that Gemini CLI answers by asking again, which it
+# does not after a broken connection (measured). Readers of events drop such a line.
+TORN = b"data: "
 _encode = msgspec.json.encode
 
 
@@ -172,11 +176,11 @@ class GeminiStreamEncoder:
         return self._last(chunk | self._same)
 
     def _fail(self, error: APIError) -> bytes:
-        """An error object where a chunk was due: Google's SDKs raise it (reliability.md 5.3)."""
+        """An error object where a chunk was due: Google's Python SDK raises it (reliability.md 5.3)."""
         if self._ended:
             return b""
         self._ended = True
-        return self._last(encode_error(error)[1])
+        return self._last(encode_error(error)[1]) + (b"" if self._array else TORN)
 
     def _last(self, chunk: JSON) -> bytes:
         out = self._begun(self._before + _encode(chunk) + self._after)

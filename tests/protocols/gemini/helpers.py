@@ -13,6 +13,7 @@ from axonhub_cli.llm.events import StreamEvent, check
 from axonhub_cli.llm.request import Message, Request, Role
 from axonhub_cli.protocols.base import Encoded
 from axonhub_cli.protocols.gemini import CODEC
+from axonhub_cli.protocols.gemini.writer import TORN
 from axonhub_cli.vendors import Quirks
 
 TESTS = Path(__file__).parents[2]
@@ -89,7 +90,8 @@ def sse(*chunks: Any) -> bytes:
 
 def read(said: bytes) -> list[dict[str, Any]]:
     """What a Gemini client reads of a stream; every chunk checked against Google's types."""
-    pieces = [json.loads(line[6:]) for line in said.split(b"\n") if line.startswith(b"data: ")]
+    lines = said.removesuffix(TORN).split(b"\n")
+    pieces = [json.loads(line[6:]) for line in lines if line.startswith(b"data: ")]
     for piece in pieces:
         if "error" not in piece:
             types.GenerateContentResponse.model_validate_json(json.dumps(piece))

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from axonhub_cli.llm.content import CompactionPart, CustomTool, ImagePart, ReasoningPart, TextPart, ToolKind
+from axonhub_cli.llm.content import AudioPart, CompactionPart, CustomTool, ImagePart, ReasoningPart, TextPart, ToolKind
 from axonhub_cli.llm.request import Message, Role
 from axonhub_cli.protocols.gemini.contents import NUDGE, OPENING
 from axonhub_cli.protocols.gemini.results import NO_RESULT
 from axonhub_cli.protocols.gemini.signatures import EMPTY, SENTINEL, TEXT, THOUGHT, state
-from axonhub_cli.vendors import Quirks
+from axonhub_cli.vendors import CHANNEL_TYPES, Quirks
 from tests.protocols.gemini.helpers import (
     PNG,
     assistant,
@@ -60,6 +60,8 @@ def test_sentinel_on_the_first_call_of_the_active_loop_only() -> None:  # pitfal
         if "functionCall" in part
     ]
     assert found == [None, SENTINEL, None, "QUJD"]
+    told = contents(*turns[:3], user("hurry"))  # words beside results end no loop
+    assert told[1]["parts"][0]["thoughtSignature"] == SENTINEL
     for model, quirks in (
         ("claude-opus-4@vertex", Quirks()),
         ("gemini-2.5-pro", Quirks()),
@@ -125,6 +127,17 @@ def test_images_of_results(nested: bool) -> None:  # pitfalls 10, 93, 113
         assert parts[1]["functionResponse"]["response"] == {"output": "see"}
     else:
         assert ["functionResponse" in part for part in parts] == [True, True, False, False] and parts[2] == image
+
+
+def test_which_results_hold_media() -> None:  # pitfall 93
+    sound = AudioPart("AAAA", "wav")
+    google = CHANNEL_TYPES["gemini"].quirks
+    turns = (user("go"), assistant(called("a")), result("a", ImagePart(PNG), sound))
+    response, below = contents(*turns, quirks=google)[2]["parts"]
+    assert list(response["functionResponse"]) == ["id", "name", "response", "parts"]
+    assert below["inlineData"]["mimeType"] == "audio/wav"
+    old = contents(*turns, quirks=google, model="gemini-2.5-flash")[2]["parts"]
+    assert [list(part) for part in old] == [["functionResponse"], ["inlineData"], ["inlineData"]]
 
 
 def test_text_only_upstream() -> None:  # pitfall 11

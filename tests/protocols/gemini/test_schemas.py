@@ -9,7 +9,9 @@ from google.genai import types
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from axonhub_cli.protocols.gemini.schemas import answer_schema, json_schema, reduce
+from axonhub_cli.protocols.gemini.answer_schemas import answer_schema, json_schema
+from axonhub_cli.protocols.gemini.schemas import reduce
+from tests.fakes.gemini_tools import schema_faults
 
 
 def field(schema: Any, **more: Any) -> Any:
@@ -30,13 +32,22 @@ TREE = {
     [
         ({"type": ["string", "null"], "$schema": "x"}, {"nullable": True, "type": "string"}),
         ({"type": ["string", "integer"]}, {"anyOf": [{"type": "string"}, {"type": "integer"}]}),
-        ({"const": 3}, {"enum": ["3"], "type": "string"}),
-        ({"type": "integer", "enum": [1, 2, None]}, {"nullable": True, "enum": ["1", "2"], "type": "integer"}),
+        ({"const": "a"}, {"enum": ["a"], "type": "string"}),
+        ({"const": 3}, {"description": "One of: 3.", "type": "integer"}),
+        (
+            {"type": "integer", "enum": [1, 2, None], "description": "Level."},
+            {"nullable": True, "description": "Level. One of: 1, 2.", "type": "integer"},
+        ),
+        ({"type": ["integer", "string"], "enum": [1, "auto"]}, {"enum": ["1", "auto"], "type": "string"}),
         ({"enum": [True, "x"]}, {"enum": ["true", "x"], "type": "string"}),
         ({"type": "array"}, {"type": "array", "items": {"type": "string"}}),
         ({"type": "array", "prefixItems": [{"type": "string"}] * 2}, {"type": "array", "items": {"type": "string"}}),
         ({"type": "string", "format": "uri", "pattern": "^a"}, {"pattern": "^a", "type": "string"}),
         ({"oneOf": [{"type": "string"}, {"type": "null"}]}, {"type": "string", "nullable": True}),
+        (
+            {"properties": {"a": {"type": "string"}}, "anyOf": [{"required": ["a"]}, {"type": "null"}]},
+            {"nullable": True, "type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]},
+        ),
         ({"type": "object", "additionalProperties": {"type": "string"}}, {"type": "object"}),
         (
             {"type": "object", "properties": {"a": {}}, "required": True},
@@ -98,10 +109,13 @@ def test_their_form_and_ours() -> None:
 
 
 KEYS = st.sampled_from(
-    ["type", "properties", "items", "anyOf", "allOf", "$ref", "enum", "required", "then", "const", "nullable"]
+    ["type", "properties", "items", "anyOf", "allOf", "$ref", "enum", "required", "then", "const", "nullable", "format"]
 )
 LEAVES = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.sampled_from(["object", "array", "string", "#", "#/properties"])
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.sampled_from(["object", "array", "string", "integer", "date-time", "#", "#/properties"]),
 )
 ANY = st.recursive(
     LEAVES,
@@ -116,7 +130,7 @@ ANY = st.recursive(
 @settings(max_examples=200, deadline=None)
 def test_anything_becomes_a_schema(schema: dict[str, Any]) -> None:
     reduced, _ = reduce(schema)
-    types.Schema.model_validate(reduced)
+    assert not list(schema_faults(types.Schema.model_validate(reduced), "parameters"))
     assert reduced["type"] == "object"
     again, _ = reduce(json_schema(reduced))
     types.Schema.model_validate(again)

@@ -36,6 +36,14 @@ def test_calls_without_ids_get_short_ones() -> None:  # pitfalls 39, 88, 90, 91
     assert answer.finish_reason.kind is FinishKind.TOOL_CALLS
 
 
+def test_relays_that_give_every_answer_one_id() -> None:  # pitfalls 39, 91
+    calls = [{"name": "run"}, {"name": "look"}, {"name": "run", "args": {"a": 1}}]
+    made = [{"functionCall": call} for call in calls]
+    answers = [sse(chunk(part, finish="STOP")) for part in (*made, {**made[0], "thoughtSignature": "AAAA"})]
+    parts = [part for answer in answers for part in fold(decode(answer)).parts]
+    assert len({part.call_id for part in parts if isinstance(part, ToolCallPart)}) == 4
+
+
 def test_signatures_of_thoughts_and_text_are_kept() -> None:  # pitfall 88
     parts = fold(decode((FIXTURES / "streams/signature-on-empty-text.sse").read_bytes())).parts
     assert parts == (TextPart("Hi there!"), ReasoningPart(opaque=state("EjQKMgG+Pvb7abc=", EMPTY)))

@@ -72,6 +72,7 @@ def test_calls_leave_whole() -> None:  # pitfalls 91, 102, 103
 def test_errors_end_a_stream() -> None:  # reliability F14, 5.3
     error = APIError(ErrorKind.RATE_LIMIT, "Slow", 429, retry_after=0.2)
     out = CODEC.stream_encoder(ASKED, "id", 1).encode([ResponseStart("a", "m"), StreamError(error)])
+    assert out.endswith(b"\n\ndata: ")  # a line that never ends, which Gemini CLI asks again after
     (piece,) = read(out)
     assert piece["error"]["status"] == "RESOURCE_EXHAUSTED" and piece["error"]["details"][-1]["retryDelay"] == "1s"
 
