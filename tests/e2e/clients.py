@@ -31,6 +31,8 @@ class Client:
 CLIENTS = {
     "codex": Client("@openai/codex", "0.169.0", "@openai/codex*/**/bin/codex"),
     "claude-code": Client("@anthropic-ai/claude-code", "2.1.330", "@anthropic-ai/claude-code-linux-*/claude"),
+    "gemini-cli": Client("@google/gemini-cli", "0.61.0", "@google/gemini-cli/bundle/gemini.js"),
+    "opencode": Client("opencode-ai", "1.18.33", "opencode-linux-*/bin/opencode"),
 }
 
 

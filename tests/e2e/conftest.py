@@ -18,6 +18,7 @@ from tests.e2e.codex import Codex
 from tests.e2e.hub import Hub
 from tests.fakes.chat import ChatProvider
 from tests.fakes.chat_rules import DEEPSEEK
+from tests.fakes.gemini import GeminiProvider
 from tests.fakes.messages import MessagesProvider
 from tests.fakes.provider import JSON, Provider
 from tests.fakes.responses import ResponsesProvider
@@ -63,6 +64,9 @@ KINDS = {
         "claude-",
         sparing=True,
         without_tools=lambda body: body.get("tool_choice") == {"type": "none"},
+    ),
+    "gemini": Kind(
+        GeminiProvider, "gemini", "gemini", "gemini-3-pro-preview", "gemini-3-flash-preview", "gemini-", sparing=True
     ),
 }
 # What clients ask for: the beginning of a name, and whether a small model is meant. The first that fits counts.

@@ -214,7 +214,7 @@ def test_refused_for_good(stage: Stage) -> None:
 @pytest.mark.parametrize("how", [{"cut": 6}, {"error": "The engine broke."}])
 def test_answer_that_breaks_off(stage: Stage, how: dict[str, Any]) -> None:
     # pitfall 86: what was begun is asked for again, by the hub where nothing has been shown yet, else by Claude Code
-    stage.provider.then(Reply((Think("Hm."), Say("Half of a long answer")), **how), "Whole.")
+    stage.provider.then(Reply((Think("Hm."), Say("Half of "), Say("a long answer")), **how), "Whole.")
     turn = stage.claude.ask("work")
     assert turn.done.ok() and turn.answer == "Whole."
     *failed, last = stage.hub.requests(turn.session)
