@@ -88,7 +88,7 @@ class Fixture(msgspec.Struct, frozen=True):
 
 def named(value: Any) -> str:
     """How a test calls a codec or a fixture."""
-    return value.name if hasattr(value, "encode_error") else str(value)
+    return value.name if hasattr(value, "encode_request") else str(value)
 
 
 def fixtures(*patterns: str) -> list[Fixture]:

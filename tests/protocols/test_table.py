@@ -16,8 +16,8 @@ import pytest
 from msgspec.structs import replace
 
 from axonhub_cli.llm.fold import fold
-from axonhub_cli.protocols.base import Codec
-from axonhub_cli.protocols.registry import PROTOCOLS
+from axonhub_cli.protocols.base import Codec, UpstreamCodec
+from axonhub_cli.protocols.registry import PROTOCOLS, UPSTREAMS
 from axonhub_cli.protocols.translator import whole
 from axonhub_cli.vendors import CHANNEL_TYPES, Quirks
 from tests import golden
@@ -33,7 +33,7 @@ class Target(msgspec.Struct, frozen=True):
     """Who is asked: a protocol, a vendor that speaks it, and one of its models."""
 
     name: str
-    codec: Codec
+    codec: UpstreamCodec
     quirks: Quirks
     model: str
 
@@ -42,7 +42,7 @@ class Target(msgspec.Struct, frozen=True):
 
 
 def target(name: str, protocol: str, vendor: str, model: str) -> Target:
-    return Target(name, PROTOCOLS[protocol], CHANNEL_TYPES[vendor].quirks, model)
+    return Target(name, UPSTREAMS[protocol], CHANNEL_TYPES[vendor].quirks, model)
 
 
 TARGETS = [
@@ -50,6 +50,7 @@ TARGETS = [
     target("openai_chat", "openai_chat", "openai", "gpt-5.5"),
     target("anthropic_messages", "anthropic_messages", "anthropic", "claude-opus-4-8"),
     target("gemini", "gemini", "gemini", "gemini-3-pro-preview"),
+    target("bedrock_converse", "bedrock_converse", "bedrock-converse", "anthropic.claude-opus-4-8-v1:0"),
 ]
 # Vendors and models with an accent of their own, for what Codex sends.
 DIALECTS = [
@@ -57,6 +58,7 @@ DIALECTS = [
     target("claude-sonnet-4-5", "anthropic_messages", "anthropic", "claude-sonnet-4-5"),
     target("deepseek-anthropic", "anthropic_messages", "deepseek-anthropic", "deepseek-flash"),
     target("gemini-2.5-flash", "gemini", "gemini", "gemini-2.5-flash"),
+    target("nova-pro", "bedrock_converse", "bedrock-converse", "amazon.nova-pro-v1:0"),
     *(
         target(vendor, "openai_chat", vendor, "some-model")
         for vendor in ("openai-compatible", "deepseek", "moonshot", "zai", "qwen", "minimax", "openrouter")
@@ -64,8 +66,13 @@ DIALECTS = [
 ]
 CODEX = [fixture for fixture in laws.REQUESTS if fixture.codec.name == "openai_responses"]
 REQUESTS = [*product(laws.REQUESTS, TARGETS), *product(CODEX, DIALECTS)]
-# OpenAI's types judge what OpenAI is sent, not other vendors that speak its protocols.
-JUDGED = [pair for pair in REQUESTS if pair[1] in TARGETS or not pair[1].codec.name.startswith("openai")]
+# OpenAI's types judge what OpenAI is sent, not other vendors that speak its protocols. Converse has its judge in its
+# own tests, for each kind of model.
+JUDGED = [
+    pair
+    for pair in REQUESTS
+    if pair[1].codec.name in PROTOCOLS and (pair[1] in TARGETS or not pair[1].codec.name.startswith("openai"))
+]
 STREAMS = [*product(laws.STREAMS, PROTOCOLS.values())]
 PIECES = [*product(laws.RESPONSES, PROTOCOLS.values())]
 # How to read streams of vendors with an accent.

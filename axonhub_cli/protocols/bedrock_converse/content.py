@@ -74,7 +74,7 @@ class BlockWriter:
             case CompactionPart():
                 losses.add("messages.compaction", "the summary is sealed by another upstream")
             case OpaquePart():
-                losses.add(self.path, f"only {part.protocol} knows {part.kind}")
+                losses.add(f"messages.{part.kind}", f"only {part.protocol} knows it")
             case ToolCallPart() | ToolResultPart() | ToolsPart():
                 pass
         return None

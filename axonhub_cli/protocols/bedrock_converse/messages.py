@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from axonhub_cli.llm.content import TextPart, ToolCallPart, ToolResultPart, ToolsPart
+from axonhub_cli.llm.content import OpaquePart, TextPart, ToolCallPart, ToolResultPart, ToolsPart
 from axonhub_cli.llm.request import Message, Request, Role
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.bedrock_converse.content import BlockWriter, result_block
 from axonhub_cli.protocols.bedrock_converse.losses import Losses
 from axonhub_cli.protocols.call_ids import CallIds
+from axonhub_cli.protocols.media import left_out
 from axonhub_cli.vendors import Quirks
 
 NO_RESULT = "[no result: the call was interrupted]"
@@ -78,6 +79,9 @@ class _Writer:
                 self._turn += self._written(message)
             case Role.TOOL:
                 self._answered = self._answered or bool(self._calls)
+                for part in message.parts:
+                    if isinstance(part, OpaquePart):  # what answers nothing that we know
+                        self._blocks.block(part)
             case Role.SYSTEM | Role.DEVELOPER:
                 self._instruct(message)
             case Role.USER:
@@ -101,6 +105,8 @@ class _Writer:
         blocks: list[JSON] = []
         for part in message.parts:
             block = self._call(part) if isinstance(part, ToolCallPart) else self._blocks.block(part)
+            if block is None and message.role is Role.USER and isinstance(part, OpaquePart):
+                block = {"text": left_out(part).text}
             if block is not None:
                 blocks.append(block)
         return blocks

