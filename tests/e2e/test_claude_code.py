@@ -74,6 +74,16 @@ def test_thinking_comes_back_after_a_restart(stage: Stage) -> None:
     assert {row["trace_id"] for row in stage.hub.requests(turn.session, count=5)} == {turn.session}
 
 
+def test_the_answer_is_shown_whatever_signs_it(stage: Stage) -> None:
+    # Gemini signs its last text: what comes after the words is not the answer
+    stage.provider.then([Think("Let me see."), Say("The answer.")], "And more.")
+    turn = stage.claude.ask("what is it?")
+    assert turn.done.ok() and turn.answer == "The answer."
+    turn = stage.claude.resume(turn.session, "and?")
+    assert turn.done.ok() and turn.answer == "And more."
+    assert "The answer." in stage.provider.requests[-1].text
+
+
 def test_sub_agent_on_a_small_model(stage: Stage) -> None:
     # pitfalls 84, 101: names of small models have a rule of their own
     provider = stage.provider

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
@@ -86,6 +86,14 @@ def redacted(part: ReasoningPart) -> str | None:
 def citations(part: TextPart) -> list[JSON]:
     """The citations that are in Anthropic's own words."""
     return [dict(note[NAME]) for note in part.annotations if isinstance(note.get(NAME), Mapping)]
+
+
+def blocks(parts: Iterable[Part], names: Names) -> list[JSON]:
+    """An answer in one piece. It does not end with thinking that has no words, see `writer.StreamEncoder`."""
+    written = [content for part in parts if (content := block(part, names)) is not None]
+    while len(written) > 1 and written[-1]["type"] == "thinking" and not written[-1]["thinking"]:
+        written.pop()
+    return written
 
 
 def block(part: Part, names: Names) -> JSON | None:

@@ -10,7 +10,7 @@ from axonhub_cli.llm.errors import Failure
 from axonhub_cli.llm.request import Request
 from axonhub_cli.llm.response import FinishKind, Response, Usage
 from axonhub_cli.llm.tokens import estimate_parts, estimate_request
-from axonhub_cli.protocols.anthropic_messages.answer import Names, block, message_id
+from axonhub_cli.protocols.anthropic_messages.answer import Names, blocks, message_id
 from axonhub_cli.protocols.anthropic_messages.assembler import whole_parts
 from axonhub_cli.protocols.anthropic_messages.errors import broken, error_inside
 from axonhub_cli.protocols.anthropic_messages.finish import finish_reason, gave_up, stop_reason
@@ -47,8 +47,7 @@ def encode_response(response: Response, request: Request) -> JSON:
     """See `base.Codec.encode_response`. Raises Failure for an answer that ended in an error."""
     if response.finish_reason.kind is FinishKind.ERROR:
         raise Failure(gave_up(response.finish_reason.raw))
-    names = Names(request, response.id or "none")
-    blocks = [written for part in response.parts if (written := block(part, names)) is not None]
+    content = blocks(response.parts, Names(request, response.id or "none"))
     usage, guess = response.usage or Usage(), {}
     if usage.input is None:
         guess["input_guess"] = estimate_request(request)
@@ -62,7 +61,7 @@ def encode_response(response: Response, request: Request) -> JSON:
         "type": "message",
         "role": "assistant",
         "model": request.model or response.model,
-        "content": blocks,
+        "content": content,
         "stop_reason": stop_reason(response.finish_reason),
         "stop_sequence": None,
         "usage": counts,

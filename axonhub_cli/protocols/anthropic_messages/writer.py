@@ -49,7 +49,10 @@ class StreamEncoder:
     """One stream: message_start, blocks one after the other, message_delta and message_stop, or an error.
 
     A thinking block is closed only when something follows it: Claude Code takes a finished one for an answer begun and
-    does not ask again after a failure (pitfall 86).
+    does not ask again after a failure (pitfall 86). One without words waits as a whole, and is left out where nothing
+    comes after what was said: for Claude Code the last block is the answer, and thinking is none. That is how Gemini
+    signs its last text, which it merely likes to have back
+    (https://ai.google.dev/gemini-api/docs/thought-signatures).
     """
 
     def __init__(self, request: Request, response_id: str, now: int) -> None:
@@ -65,6 +68,7 @@ class StreamEncoder:
         self._sent: list[str] = []  # of a call's input, or of reasoning
         self._paragraph: int | None = None
         self._parts: list[Part] = []
+        self._wordless: list[ReasoningPart] = []
         self._input = 0  # tokens, our guess
         self._started = self._ended = False
 
@@ -132,7 +136,7 @@ class StreamEncoder:
         return b""
 
     def _start_block(self, content: JSON, *, plain: bool = True) -> bytes:
-        out = self._stop_block()
+        out = self._stop_block() + self._signed()
         self._open = True
         if plain:
             self._head = (
@@ -140,6 +144,17 @@ class StreamEncoder:
                 % (self._index, _DELTAS[self._kind])
             )
         return out + _frame({"type": "content_block_start", "index": self._index, "content_block": content})
+
+    def _signed(self) -> bytes:
+        """The blocks of the reasoning that waits."""
+        out = b""
+        for part in self._wordless:
+            start = {"type": "content_block_start", "index": self._index, "content_block": _STARTS["thinking"]}
+            sign = self._more({"type": "signature_delta", "signature": signature(part)})
+            self._open = True
+            out += _frame(start) + sign + self._stop_block()
+        self._wordless = []
+        return out
 
     def _stop_block(self) -> bytes:
         if not self._open:
@@ -185,6 +200,9 @@ class StreamEncoder:
         """The signature closes it, the stop waits."""
         if not self._head and (redacted(part) is not None or not signature(part)):
             return self._whole(part)
+        if not self._head and not shown(part):
+            self._wordless.append(part)
+            return b""
         self._kind = "thinking"
         out = b"" if self._head else self._start_block(_STARTS["thinking"])
         if out and (text := shown(part)):
@@ -220,7 +238,10 @@ class StreamEncoder:
             counts["service_tier"] = TIER_WORDS[event.service_tier]
         delta = {"stop_reason": stop_reason(event.finish_reason), "stop_sequence": None}
         end = _frame({"type": "message_delta", "delta": delta, "usage": counts})
-        return self._stop_block() + end + _frame({"type": "message_stop"})
+        last = self._stop_block()
+        if not self._index:
+            last += self._signed()
+        return last + end + _frame({"type": "message_stop"})
 
     def _fail(self, error: APIError) -> bytes:
         """An error event, after which nothing follows (reliability 5.3)."""

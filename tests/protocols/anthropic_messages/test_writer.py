@@ -12,7 +12,16 @@ from anthropic.lib.streaming._messages import accumulate_event
 from anthropic.types import Message, RawMessageStreamEvent
 from pydantic import TypeAdapter
 
-from axonhub_cli.llm.content import CustomTool, ImagePart, ReasoningPart, RefusalPart, TextPart, ToolCallPart, ToolKind
+from axonhub_cli.llm.content import (
+    CustomTool,
+    ImagePart,
+    Part,
+    ReasoningPart,
+    RefusalPart,
+    TextPart,
+    ToolCallPart,
+    ToolKind,
+)
 from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.llm.events import PartDelta, PartEnd, PartStart, ResponseEnd, ResponseStart, StreamError, StreamEvent
 from axonhub_cli.llm.fold import unfold
@@ -147,6 +156,30 @@ def test_pitfalls_63_85_reasoning_is_one_block_with_its_state(part: ReasoningPar
 
 def test_reasoning_without_anything_is_no_block() -> None:
     assert len(accumulated(write(*whole(ReasoningPart(), TextPart("x")))).content) == 1
+
+
+SIGNED = ReasoningPart(sealed="axh1.x")
+
+
+@pytest.mark.parametrize(
+    ("parts", "kinds"),
+    [
+        ((TextPart("hi"), SIGNED), ["text"]),
+        ((TextPart("hi"), SIGNED, SIGNED), ["text"]),
+        ((SIGNED, TextPart("hi")), ["thinking", "text"]),
+        ((TextPart("hi"), SIGNED, TextPart("there")), ["text", "thinking", "text"]),
+        ((TextPart("hi"), SIGNED, ToolCallPart("c", "run", "{}")), ["text", "thinking", "tool_use"]),
+        ((TextPart("hi"), ReasoningPart("so", sealed="axh1.x")), ["text", "thinking"]),
+        ((SIGNED,), ["thinking"]),
+    ],
+)
+def test_an_answer_does_not_end_with_thinking_that_says_nothing(parts: tuple[Part, ...], kinds: list[str]) -> None:
+    """Claude Code takes the last block for the answer, and found none where Gemini had signed its text."""
+    message = accumulated(write(*whole(*parts)))
+    assert [block.type for block in message.content] == kinds
+    assert all(block.signature == "axh1.x" for block in message.content if block.type == "thinking")
+    response = Response("m", "m", parts, FinishReason(FinishKind.STOP), Usage(input=1, output=1))
+    assert [block["type"] for block in CODEC.encode_response(response, ASKED)["content"]] == kinds
 
 
 def test_calls_under_the_clients_names() -> None:  # pitfalls 39, 103
