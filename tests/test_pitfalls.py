@@ -12,7 +12,7 @@ DOC = (ROOT / "docs" / "pitfalls.md").read_text()
 ROWS = re.findall(r"^\| (\d+) \| ([^|]+) \| (.*) \|$", DOC, re.MULTILINE)
 LAST = 181
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
-REASON = re.compile(r"(?:not pinned yet|does not apply): \w[^|`]{20,}\.$")
+REASON = re.compile(r"does not apply: \w[^|`]{20,}\.$")
 MENTION = re.compile(r"pitfalls?[ _](\d+(?:(?:-| to |, and |, | and )\d+)*)", re.IGNORECASE)
 
 
