@@ -173,7 +173,7 @@ def test_wrong_key(stage: Stage) -> None:
     assert stage.provider.calls == 0
 
 
-@pytest.mark.parametrize(("ours", "theirs"), itertools.permutations(KINDS, 2))
+@pytest.mark.parametrize(("ours", "theirs"), [*itertools.permutations(KINDS, 2)])
 def test_a_profile_switched_in_mid_session(
     hub: Hub, provider_of: Callable[[str], Provider], tmp_path: Path, ours: str, theirs: str
 ) -> None:

@@ -45,7 +45,7 @@ def test_a_session_stays_on_its_channel(hub: Hub, provider_of: NewProvider, tmp_
 MODEL = {kind: facts.model for kind, facts in KINDS.items()}
 
 
-@pytest.mark.parametrize(("ours", "theirs"), itertools.permutations(KINDS, 2))
+@pytest.mark.parametrize(("ours", "theirs"), [*itertools.permutations(KINDS, 2)])
 def test_a_profile_switched_between_two_turns(
     hub: Hub, provider_of: NewProvider, tmp_path: Path, ours: str, theirs: str
 ) -> None:
@@ -114,7 +114,7 @@ def test_failover_that_codex_does_not_see(
     assert rows[1]["attempts"] == 1
 
 
-@pytest.mark.parametrize(("ours", "theirs"), itertools.permutations(KINDS, 2))
+@pytest.mark.parametrize(("ours", "theirs"), [*itertools.permutations(KINDS, 2)])
 def test_failover_in_the_middle_of_a_session(
     hub: Hub, provider_of: NewProvider, tmp_path: Path, ours: str, theirs: str
 ) -> None:

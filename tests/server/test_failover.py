@@ -110,10 +110,13 @@ async def test_f2_a_dead_pooled_connection_is_retried_fresh_and_free(tmp_path):
             await streams()(wire)
 
     async with Upstream(script) as up, hub(tmp_path, [channel("a", up.url)]) as h:
-        for _ in range(6):
+        failed = []
+        for _ in range(40):  # a busy machine does not always find the connection free again
             status, _, text = await h.ask()
             assert (status, kinds(text)[-1]) == (200, "response.completed")
-        failed = [attempt for attempt in h.records.attempts.values() if attempt.status == "failed"]
+            failed = [attempt for attempt in h.records.attempts.values() if attempt.status == "failed"]
+            if failed:
+                break
         assert failed  # it did happen
         assert all("had closed the connection" in attempt.error for attempt in failed)
         assert h.running.hub.health.channel_rest(channel("a", up.url), "m", time.monotonic()) is None

@@ -28,7 +28,7 @@ TURNS = {
     "anthropic_messages": "thinking-and-calls",
     "gemini": "parallel-calls",
 }
-STREAMS = {stream.codec.name: stream for stream in laws.STREAMS if stream.name == TURNS[stream.codec.name]}
+STREAMS = {stream.codec.name: stream for stream in laws.STREAMS if stream.name == TURNS.get(stream.codec.name)}
 # OpenAI's SDK cannot put together a Chat stream that calls a custom tool.
 QUIRKS = {name: replace(laws.NATIVE, custom_tools=name != "openai_chat") for name in PROTOCOLS}
 PICTURE = base64.b64encode(b"\x89PNG\r\n\x1a\nnot much of one").decode()
