@@ -31,8 +31,8 @@ from axonhub_cli.llm.content import (
 from axonhub_cli.llm.request import Message
 from axonhub_cli.protocols.anthropic_messages.blocks import HOLDER
 from axonhub_cli.protocols.anthropic_messages.fields import NAME
-from axonhub_cli.protocols.anthropic_messages.losses import Losses
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.patch import wrap_input
 from axonhub_cli.protocols.results import found_tools, opened
 from axonhub_cli.protocols.tools import SEARCH_NAME, SHELL_NAME, flat_name
@@ -95,7 +95,7 @@ class BlockWriter:
     def thinking(self, part: ReasoningPart) -> JSON | None:
         """The signed block byte for byte as it came; what is foreign or unsigned is dropped, never forged (pitfalls
         63-65), except for vendors that want the bare text back (124)."""
-        self._foreign_state(part.opaque, "reasoning")
+        self._losses.state(part.opaque, "reasoning")
         state = part.opaque.get(NAME)
         state = state if isinstance(state, Mapping) else {}
         if isinstance(state.get("data"), str):
@@ -110,7 +110,7 @@ class BlockWriter:
 
     def call(self, part: ToolCallPart, call_id: str) -> JSON:
         """A tool call; its input is an object, whatever the model once wrote (pitfalls 6, 46)."""
-        self._foreign_state(part.opaque, "tool_call")
+        self._losses.state(part.opaque, "tool_call")
         text = wrap_input(part.input) if part.kind is ToolKind.CUSTOM else part.input
         return {"type": "tool_use", "id": call_id, "name": call_name(part), "input": self._input(text)}
 
@@ -130,10 +130,6 @@ class BlockWriter:
         if part.failed is not None:
             written["is_error"] = part.failed
         return restored(written, {path: value for path, value in kept.items() if not path.startswith(".content[")})
-
-    def _foreign_state(self, opaque: Mapping[str, Any], name: str) -> None:
-        for protocol in sorted(opaque.keys() - {NAME}):
-            self._losses.add(f"messages.{name}.state", f"only {protocol} knows it")
 
     def _input(self, text: str) -> Any:
         if not text.strip():

@@ -8,6 +8,7 @@ from typing import Any
 from axonhub_cli.llm.errors import Failure, invalid
 
 NAME = "anthropic_messages"
+NO_WORD = "Anthropic Messages has no word for it"
 JSONObject = Mapping[str, Any]
 
 

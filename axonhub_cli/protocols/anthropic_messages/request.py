@@ -13,14 +13,14 @@ from axonhub_cli.protocols.anthropic_messages import cache
 from axonhub_cli.protocols.anthropic_messages.clouds import fitted
 from axonhub_cli.protocols.anthropic_messages.content import text_block
 from axonhub_cli.protocols.anthropic_messages.decode import BILLING_KEY, TIERS
-from axonhub_cli.protocols.anthropic_messages.fields import NAME
-from axonhub_cli.protocols.anthropic_messages.losses import Losses
+from axonhub_cli.protocols.anthropic_messages.fields import NAME, NO_WORD
 from axonhub_cli.protocols.anthropic_messages.messages import encode_messages
 from axonhub_cli.protocols.anthropic_messages.models import model_of
 from axonhub_cli.protocols.anthropic_messages.output_format import encode_format
 from axonhub_cli.protocols.anthropic_messages.thinking import encode_thinking, excluded
 from axonhub_cli.protocols.anthropic_messages.tools import encode_choice, encode_tools
 from axonhub_cli.protocols.base import JSON, Encoded
+from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.refusals import refuse
 from axonhub_cli.vendors import Quirks
 
@@ -45,7 +45,7 @@ _TIER_WORDS = {neutral: word for word, neutral in TIERS.items()}
 def encode_request(request: Request, quirks: Quirks) -> Encoded:
     """See `base.Codec.encode_request`. The same request gives the same bytes (pitfall 20)."""
     refuse(request, NAME)
-    losses = Losses()
+    losses = Losses(NAME, NO_WORD)
     native = request.extras.get(NAME)
     system, messages = encode_messages(request, quirks, losses)
     _bill(system, native)
@@ -64,7 +64,7 @@ def encode_request(request: Request, quirks: Quirks) -> Encoded:
     optional |= _about(request, native, losses)
     payload |= {name: value for name, value in optional.items() if value not in (None, [], {})}
     _own(native, payload)
-    losses.foreign({name: fields for name, fields in request.extras.items() if name != NAME}, "")
+    losses.foreign(request.extras, "")
     payload |= quirks.body
     if request.stream:
         payload["stream"] = True

@@ -11,9 +11,9 @@ from typing import Any
 
 from axonhub_cli.llm.request import Reasoning, Request
 from axonhub_cli.protocols.anthropic_messages.fields import NAME
-from axonhub_cli.protocols.anthropic_messages.losses import Losses
 from axonhub_cli.protocols.anthropic_messages.models import Model, model_of
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.vendors import Quirks
 
 LEVELS = ("minimal", "low", "medium", "high", "xhigh", "max", "ultra")

@@ -13,8 +13,8 @@ from axonhub_cli.llm.request import ChoiceMode, Request, ToolChoice
 from axonhub_cli.protocols import schema
 from axonhub_cli.protocols.anthropic_messages.content import call_name
 from axonhub_cli.protocols.anthropic_messages.fields import NAME
-from axonhub_cli.protocols.anthropic_messages.losses import Losses
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.patch import lower_custom
 from axonhub_cli.protocols.tools import CallableTool, ToolNames, flat_name
 from axonhub_cli.vendors import Quirks

@@ -10,7 +10,7 @@ from axonhub_cli.llm.request import Request
 from axonhub_cli.llm.response import Response, Usage
 from axonhub_cli.protocols.base import JSON, Call, Encoded, Operation
 from axonhub_cli.protocols.bedrock_converse import http, request, response
-from axonhub_cli.protocols.bedrock_converse.losses import NAME
+from axonhub_cli.protocols.bedrock_converse.response import NAME
 from axonhub_cli.protocols.bedrock_converse.stream import StreamDecoder
 from axonhub_cli.protocols.failures import read_error
 from axonhub_cli.vendors import Quirks

@@ -29,7 +29,8 @@ from axonhub_cli.llm.content import (
     ToolsPart,
 )
 from axonhub_cli.protocols.base import JSON
-from axonhub_cli.protocols.bedrock_converse.losses import NAME, Losses
+from axonhub_cli.protocols.bedrock_converse.response import NAME
+from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.patch import wrap_input
 from axonhub_cli.protocols.results import found_tools, opened
 from axonhub_cli.protocols.tools import SEARCH_NAME, SHELL_NAME, flat_name
@@ -45,7 +46,6 @@ class BlockWriter:
     """Writes the blocks of one request."""
 
     def __init__(self, quirks: Quirks, losses: Losses) -> None:
-        self.path = "messages"  # of the message whose parts are being written
         self._quirks, self._losses = quirks, losses
         self._documents = 0
 
@@ -81,7 +81,7 @@ class BlockWriter:
 
     def call(self, part: ToolCallPart, call_id: str) -> JSON:
         """A tool call; its input is an object, whatever the model once wrote (pitfalls 6, 46)."""
-        self._losses.foreign(part.opaque, self.path + ".")
+        self._losses.state(part.opaque, "tool_call")
         text = wrap_input(part.input) if part.kind is ToolKind.CUSTOM else part.input
         return {"toolUse": {"toolUseId": call_id, "name": call_name(part), "input": self._input(text)}}
 
@@ -108,7 +108,7 @@ class BlockWriter:
 
     def _reasoning(self, part: ReasoningPart) -> JSON | None:
         """What was signed goes back as it came; what is foreign or unsigned is dropped, never forged (pitfall 63)."""
-        self._losses.foreign(part.opaque, self.path + ".")
+        self._losses.state(part.opaque, "reasoning")
         state = part.opaque.get(NAME)
         state = state if isinstance(state, Mapping) else {}
         if isinstance(state.get("redacted"), str):

@@ -11,8 +11,8 @@ from axonhub_cli.llm.content import OpaquePart, TextPart, ToolCallPart, ToolResu
 from axonhub_cli.llm.request import Message, Request, Role
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.bedrock_converse.content import BlockWriter, result_block
-from axonhub_cli.protocols.bedrock_converse.losses import Losses
 from axonhub_cli.protocols.call_ids import CallIds
+from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.media import left_out
 from axonhub_cli.vendors import Quirks
 
@@ -62,13 +62,11 @@ class _Writer:
         self._ids = CallIds()
         self._turn: list[JSON] = []  # of the assistant
         self._calls: list[tuple[int, str]] = []  # ordinal and id
-        self._at = self._count = 0  # messages and calls met so far
+        self._count = 0  # calls met so far
         self._answered = False  # a result has been seen since the calls
 
     def add(self, message: Message) -> None:
         """The next message of the conversation."""
-        self._blocks.path = f"messages[{self._at}]"
-        self._at += 1
         self._losses.foreign(message.extras, "messages.")
         if message.name is not None:
             self._losses.add("messages.name")

@@ -9,11 +9,12 @@ import msgspec
 
 from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols.base import JSON, Encoded
-from axonhub_cli.protocols.bedrock_converse.losses import NAME, Losses
 from axonhub_cli.protocols.bedrock_converse.messages import encode_messages
 from axonhub_cli.protocols.bedrock_converse.models import caches, claude_version
+from axonhub_cli.protocols.bedrock_converse.response import NAME
 from axonhub_cli.protocols.bedrock_converse.thinking import encode_thinking
 from axonhub_cli.protocols.bedrock_converse.tools import encode_tools
+from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.refusals import refuse
 from axonhub_cli.vendors import Quirks
 
@@ -26,7 +27,7 @@ _TURNS = 2  # whose ends are marked for the cache
 def encode_request(request: Request, quirks: Quirks) -> Encoded:
     """See `base.UpstreamCodec.encode_request`. The same request gives the same bytes (pitfall 20)."""
     refuse(request, NAME)
-    losses = Losses()
+    losses = Losses(NAME, "Converse has no word for it")
     system, messages = encode_messages(request, quirks, losses)
     tools = encode_tools(request, quirks, losses)
     choice = tools.get("toolChoice") if tools else None
@@ -102,7 +103,7 @@ def _unsaid(request: Request, losses: Losses) -> None:
     ):
         if value is not None:
             losses.add(field)
-    losses.foreign({name: fields for name, fields in request.extras.items() if name != NAME}, "")
+    losses.foreign(request.extras, "")
 
 
 def _mark(system: list[JSON], tools: JSON | None, messages: list[JSON]) -> None:

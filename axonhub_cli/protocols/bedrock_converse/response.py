@@ -15,10 +15,10 @@ from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.llm.events import PartEnd
 from axonhub_cli.llm.response import FinishKind, FinishReason, Response, Usage
 from axonhub_cli.protocols.base import JSON
-from axonhub_cli.protocols.bedrock_converse.losses import NAME
 from axonhub_cli.protocols.failures import error_in
 from axonhub_cli.protocols.parts import PartWriter
 
+NAME = "bedrock_converse"
 _KINDS = {
     "end_turn": FinishKind.STOP,
     "stop_sequence": FinishKind.STOP,

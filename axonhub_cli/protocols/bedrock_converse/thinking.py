@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from axonhub_cli.llm.request import Reasoning, Request
 from axonhub_cli.protocols.base import JSON
-from axonhub_cli.protocols.bedrock_converse.losses import Losses
 from axonhub_cli.protocols.bedrock_converse.models import always_thinks, claude_version
+from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.vendors import Quirks
 
 _LEAST = 1024

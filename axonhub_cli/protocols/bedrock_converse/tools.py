@@ -13,7 +13,7 @@ from axonhub_cli.llm.request import ChoiceMode, Request, ToolChoice
 from axonhub_cli.protocols import schema
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.bedrock_converse.content import call_name
-from axonhub_cli.protocols.bedrock_converse.losses import Losses
+from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.patch import lower_custom
 from axonhub_cli.protocols.tools import CallableTool, ToolNames, flat_name
 from axonhub_cli.vendors import Quirks

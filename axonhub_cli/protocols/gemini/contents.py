@@ -13,11 +13,11 @@ import msgspec
 from axonhub_cli.llm.content import OpaquePart, ReasoningPart, ToolCallPart, ToolResultPart, ToolsPart
 from axonhub_cli.llm.request import Message, Request, Role
 from axonhub_cli.protocols.base import JSON
-from axonhub_cli.protocols.gemini.losses import Losses
 from axonhub_cli.protocols.gemini.models import takes_sentinel
 from axonhub_cli.protocols.gemini.parts import call_arguments, call_name, encode_part
 from axonhub_cli.protocols.gemini.results import encode_result, pair_results
 from axonhub_cli.protocols.gemini.signatures import FIELD, NAME, SENTINEL, TEXT, THOUGHT, signature_of
+from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.media import left_out
 from axonhub_cli.vendors import Quirks
 
@@ -62,7 +62,7 @@ class _Writer:
         for protocol, fields in message.extras.items():
             if protocol != NAME:
                 for field in fields:
-                    self._losses.add(f"messages.{field}", "Gemini has no word for it")
+                    self._losses.add(f"messages.{field}")
         if message.name is not None:
             self._losses.add("messages.name", "Gemini has no names of speakers")
         match message.role:
@@ -172,8 +172,7 @@ class _Writer:
         written: JSON = {"functionCall": call}
         if found := signature_of(part.opaque):
             written[FIELD] = found[0]
-        for protocol in sorted(part.opaque.keys() - {NAME}):
-            self._losses.add(f"messages.tool_call.{protocol}", "native state of another protocol")
+        self._losses.state(part.opaque, "tool_call")
         self._model.append(written | fields)
         self._calls.append((self._count, part))
         self._count += 1

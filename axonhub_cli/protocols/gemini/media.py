@@ -10,8 +10,8 @@ from typing import Any
 
 from axonhub_cli.llm.content import AudioPart, FilePart, ImagePart, OpaquePart, Part
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.gemini.signatures import NAME
 
-NAME = "gemini"
 _MIME = {
     "png": "image/png",
     "jpg": "image/jpeg",

@@ -25,9 +25,9 @@ from axonhub_cli.llm.content import (
     ToolsPart,
 )
 from axonhub_cli.protocols.base import JSON
-from axonhub_cli.protocols.gemini.losses import Losses
 from axonhub_cli.protocols.gemini.media import encode_audio, encode_file, encode_url
 from axonhub_cli.protocols.gemini.signatures import NAME
+from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.tools import SEARCH_NAME, SHELL_NAME, flat_name
 from axonhub_cli.vendors import Quirks
 

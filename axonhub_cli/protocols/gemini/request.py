@@ -15,23 +15,23 @@ from axonhub_cli.protocols.base import JSON, Encoded
 from axonhub_cli.protocols.gemini.answer_schemas import answer_schema
 from axonhub_cli.protocols.gemini.contents import encode_contents
 from axonhub_cli.protocols.gemini.decode import TIERS
-from axonhub_cli.protocols.gemini.losses import Losses
 from axonhub_cli.protocols.gemini.models import is_old
 from axonhub_cli.protocols.gemini.signatures import NAME
 from axonhub_cli.protocols.gemini.thinking import encode_thinking
 from axonhub_cli.protocols.gemini.tools import encode_choice, encode_tools
+from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.refusals import refuse
 from axonhub_cli.vendors import Quirks
 
 ONLY_JSON = "Answer with one JSON value and nothing else: no prose, no code fence."
-_NO_WORD = "Gemini has no word for it"
+NO_WORD = "Gemini has no word for it"
 _TIERS = {word: tier for tier, word in TIERS.items()}
 
 
 def encode_request(request: Request, quirks: Quirks) -> Encoded:
     """See `base.Codec.encode_request`. The same request gives the same bytes (pitfall 20)."""
     refuse(request, NAME)
-    losses = Losses()
+    losses = Losses(NAME, NO_WORD)
     system, contents = encode_contents(request, quirks, losses)
     tools = encode_tools(request, quirks, losses)
     config = _config(request, quirks, losses)
@@ -56,7 +56,7 @@ def encode_request(request: Request, quirks: Quirks) -> Encoded:
     for protocol, fields in request.extras.items():
         for field, value in fields.items():
             if protocol != NAME:
-                losses.add(field, _NO_WORD)
+                losses.add(field)
             elif field != "alt":
                 _put(payload, field.split("."), value)
     for name, value in quirks.body.items():
@@ -105,7 +105,7 @@ def _unsaid(request: Request, losses: Losses) -> None:
     )
     for field, value in fields:
         if value is not None:
-            losses.add(field, _NO_WORD)
+            losses.add(field)
 
 
 def _format(request: Request, tools: list[JSON], system: list[JSON], quirks: Quirks, losses: Losses) -> JSON:

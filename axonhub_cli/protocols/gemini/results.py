@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from axonhub_cli.llm.content import ToolCallPart, ToolResultPart
 from axonhub_cli.llm.request import Message
 from axonhub_cli.protocols.base import JSON
-from axonhub_cli.protocols.gemini.losses import Losses
 from axonhub_cli.protocols.gemini.models import is_old
 from axonhub_cli.protocols.gemini.parts import Written, call_name, encode_part
+from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.results import found_tools, opened
 from axonhub_cli.vendors import Quirks
 

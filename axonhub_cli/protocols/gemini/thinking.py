@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from axonhub_cli.llm.request import Reasoning, Request
 from axonhub_cli.protocols.base import JSON
-from axonhub_cli.protocols.gemini.losses import Losses
 from axonhub_cli.protocols.gemini.models import Thinking, thinking, thinking_style
+from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.vendors import Quirks
 
 OFF = "none"

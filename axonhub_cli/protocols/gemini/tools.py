@@ -13,9 +13,9 @@ import msgspec
 from axonhub_cli.llm.content import CustomTool, FunctionTool, HostedTool, SearchTool, ShellTool
 from axonhub_cli.llm.request import ChoiceMode, Request, ToolChoice
 from axonhub_cli.protocols.base import JSON
-from axonhub_cli.protocols.gemini.losses import Losses
 from axonhub_cli.protocols.gemini.schemas import NO_ITEMS, reduce
 from axonhub_cli.protocols.gemini.signatures import NAME
+from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.patch import lower_custom
 from axonhub_cli.protocols.tools import CallableTool, ToolNames, flat_name
 from axonhub_cli.vendors import Quirks
@@ -153,5 +153,5 @@ class _Writer:
         for protocol, fields in tool.extras.items():
             if protocol != NAME:
                 for field in fields:
-                    self._losses.add(f"tools.{field}", "Gemini has no word for it")
+                    self._losses.add(f"tools.{field}")
         return dict(tool.extras.get(NAME, {}))

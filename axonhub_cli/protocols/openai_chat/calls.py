@@ -5,10 +5,9 @@ from __future__ import annotations
 from axonhub_cli.llm.content import CustomTool, ToolCallPart, ToolKind
 from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.openai_chat.fields import NAME
 from axonhub_cli.protocols.patch import unwrap_input, wrap_input
 from axonhub_cli.protocols.tools import ToolNames, declared_name, flat_name
-
-NAME = "openai_chat"
 
 
 class CallNames:

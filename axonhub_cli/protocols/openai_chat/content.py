@@ -20,12 +20,12 @@ from axonhub_cli.llm.content import (
     ToolsPart,
 )
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.media import file_name
-from axonhub_cli.protocols.openai_chat.losses import Losses
+from axonhub_cli.protocols.openai_chat.fields import NAME
 from axonhub_cli.protocols.results import found_tools, opened
 from axonhub_cli.vendors import Quirks
 
-NAME = "openai_chat"
 HOLDER = "openai"  # of files that have an id here
 SUMMARY = "Summary of the conversation so far:\n\n"
 IMAGE_BELOW = "[image: shown in the user message below]"
@@ -63,7 +63,7 @@ def content_part(part: Part, quirks: Quirks, losses: Losses) -> JSON | None:
         case OpaquePart():
             if part.protocol == NAME:
                 return dict(part.raw)
-            losses.add(f"messages.{part.kind}", "Chat Completions has no word for it")
+            losses.add(f"messages.{part.kind}")
             return None
         case ReasoningPart() | ToolCallPart() | ToolResultPart() | ToolsPart():
             return None

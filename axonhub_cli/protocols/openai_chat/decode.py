@@ -13,9 +13,9 @@ from axonhub_cli.llm.request import ChoiceMode, Reasoning, Request, ResponseForm
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.openai_chat import fields as read
 from axonhub_cli.protocols.openai_chat.decode_messages import decode_messages
+from axonhub_cli.protocols.openai_chat.fields import NAME
 from axonhub_cli.protocols.openai_chat.tools import flat_format
 
-NAME = "openai_chat"
 _KNOWN = frozenset(
     {
         "model",

@@ -27,8 +27,8 @@ from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.openai_chat import fields as read
 from axonhub_cli.protocols.openai_chat.content import HOLDER
 from axonhub_cli.protocols.openai_chat.details import FIELD
+from axonhub_cli.protocols.openai_chat.fields import NAME
 
-NAME = "openai_chat"
 _ROLES = {
     "system": Role.SYSTEM,
     "developer": Role.DEVELOPER,

@@ -6,11 +6,10 @@ import msgspec
 
 from axonhub_cli.llm.content import ImagePart, ToolKind
 from axonhub_cli.protocols.openai_chat.details import DetailReader
+from axonhub_cli.protocols.openai_chat.fields import NAME
 from axonhub_cli.protocols.openai_chat.think import ThinkSplitter
 from axonhub_cli.protocols.openai_chat.wire import WireCall, WireDelta, WireFunction
 from axonhub_cli.protocols.parts import PartWriter
-
-NAME = "openai_chat"
 
 
 class DeltaReader:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from axonhub_cli.protocols.openai_chat.fields import NAME
 from axonhub_cli.protocols.parts import PartWriter
 
-NAME = "openai_chat"
 FIELD = "reasoning_details"
 _GROWING = ("text", "summary", "data")
 STATE = ("signature", "data", "id")  # what makes a block more than its text

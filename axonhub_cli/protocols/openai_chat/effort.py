@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.efforts import effort_of_budget
-from axonhub_cli.protocols.openai_chat.losses import Losses
+from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.vendors import Quirks
 
 LEVELS = ("minimal", "low", "medium", "high", "xhigh", "max", "ultra")

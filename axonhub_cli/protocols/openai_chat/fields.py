@@ -7,6 +7,8 @@ from typing import Any
 
 from axonhub_cli.llm.errors import Failure, invalid
 
+NAME = "openai_chat"
+NO_WORD = "Chat Completions has no word for it"
 JSONObject = Mapping[str, Any]
 _NAMES = {
     str: "a string",

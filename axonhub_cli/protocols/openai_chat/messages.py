@@ -22,15 +22,15 @@ from axonhub_cli.llm.content import (
 )
 from axonhub_cli.llm.request import Message, Request, Role
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.media import left_out
 from axonhub_cli.protocols.openai_chat.content import content, content_part, result_content, text_part
 from axonhub_cli.protocols.openai_chat.echo import Thoughts
-from axonhub_cli.protocols.openai_chat.losses import Losses
+from axonhub_cli.protocols.openai_chat.fields import NAME
 from axonhub_cli.protocols.patch import wrap_input
 from axonhub_cli.protocols.tools import SEARCH_NAME, SHELL_NAME, flat_name
 from axonhub_cli.vendors import Quirks
 
-NAME = "openai_chat"
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 _DECLARATIONS = frozenset({ToolsPart})
 _FIXED_NAMES = {ToolKind.SEARCH: SEARCH_NAME, ToolKind.SHELL: SHELL_NAME}
@@ -90,7 +90,7 @@ class _Writer:
         for protocol, fields in message.extras.items():
             for field in fields:
                 if protocol != NAME:
-                    self._losses.add(f"messages.{field}", "Chat Completions has no word for it")
+                    self._losses.add(f"messages.{field}")
                 elif "." in field:
                     self._losses.add(f"messages.{field}", "this upstream is sent plain parts")
         match message.role:
@@ -100,7 +100,7 @@ class _Writer:
                 self._answered = self._answered or bool(self._calls)
                 for part in message.parts:
                     if isinstance(part, OpaquePart):  # what answers nothing that we know
-                        self._losses.add(f"messages.{part.kind}", "Chat Completions has no word for it")
+                        self._losses.add(f"messages.{part.kind}")
             case Role.SYSTEM | Role.DEVELOPER | Role.USER:
                 if message.parts and _DECLARATIONS.issuperset(map(type, message.parts)):
                     return
@@ -185,8 +185,7 @@ class _Writer:
         return self._texts
 
     def _call(self, part: ToolCallPart) -> JSON:
-        for protocol in sorted(part.opaque.keys() - {NAME}):
-            self._losses.add("messages.tool_call.state", f"only {protocol} knows it")
+        self._losses.state(part.opaque, "tool_call")
         name, is_custom = call_name(part), part.kind is ToolKind.CUSTOM
         if is_custom and self._quirks.custom_tools:
             return {"id": part.call_id, "type": "custom", "custom": {"name": name, "input": part.input}}

@@ -13,14 +13,14 @@ import msgspec
 
 from axonhub_cli.llm.request import Request, ResponseFormat
 from axonhub_cli.protocols.base import JSON, Encoded
+from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.openai_chat.effort import encode_effort
-from axonhub_cli.protocols.openai_chat.losses import Losses
+from axonhub_cli.protocols.openai_chat.fields import NAME, NO_WORD
 from axonhub_cli.protocols.openai_chat.messages import encode_messages, plain
 from axonhub_cli.protocols.openai_chat.tools import encode_choice, encode_tools
 from axonhub_cli.protocols.refusals import refuse
 from axonhub_cli.vendors import Quirks
 
-NAME = "openai_chat"
 SCHEMA_NAME = "codex_output_schema"  # what Codex calls it, for clients that gave no name
 ONLY_JSON = "Answer with one JSON value and nothing else: no prose, no code fence."
 _LEGACY = frozenset({"functions", "function_call"})  # said in today's words by `tools` and `tool_choice`
@@ -30,7 +30,7 @@ _NOT_OPENAI = frozenset({"top_k"})  # fields sent only where a vendor's list nam
 def encode_request(request: Request, quirks: Quirks) -> Encoded:
     """See `base.Codec.encode_request`. The same request gives the same bytes (pitfall 20)."""
     refuse(request, NAME)
-    losses = Losses()
+    losses = Losses(NAME, NO_WORD)
     messages = encode_messages(request, quirks, losses)
     payload: JSON = {"model": request.model, "messages": messages}
     tools = encode_tools(request, quirks, losses)
@@ -53,7 +53,7 @@ def encode_request(request: Request, quirks: Quirks) -> Encoded:
         else:
             for field, value in fields.items():
                 if value:  # `store: false` and the like ask for nothing
-                    losses.add(field, "Chat Completions has no word for it")
+                    losses.add(field)
     payload |= quirks.body
     _stream(request, payload, quirks)
     return Encoded(payload, losses.all())

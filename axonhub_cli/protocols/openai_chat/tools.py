@@ -15,12 +15,12 @@ from axonhub_cli.llm.content import CustomTool, FunctionTool, HostedTool, Search
 from axonhub_cli.llm.request import ChoiceMode, Request, ToolChoice
 from axonhub_cli.protocols import schema
 from axonhub_cli.protocols.base import JSON, Loss
-from axonhub_cli.protocols.openai_chat.losses import Losses
+from axonhub_cli.protocols.losses import Losses
+from axonhub_cli.protocols.openai_chat.fields import NAME, NO_WORD
 from axonhub_cli.protocols.patch import lower_custom
 from axonhub_cli.protocols.tools import CallableTool, ToolNames, flat_name
 from axonhub_cli.vendors import Quirks
 
-NAME = "openai_chat"
 _KEPT = 256 * 1024  # bytes of tools that are kept to be met again
 _SHELL: Mapping[str, Any] = {
     "type": "object",
@@ -95,7 +95,7 @@ def _from_json(key: bytes, dialect: _Dialect) -> _Written:
 
 def _written(declared: _Declared, namespaces: Mapping[str, str], dialect: _Dialect) -> _Written:
     """Tools as Chat words them, and what was lost."""
-    losses = Losses()
+    losses = Losses(NAME, NO_WORD)
     writer = _Writer(namespaces, dialect, losses)
     tools = [writer.tool(name, tool) for name, tool in ToolNames(Request("", tools=declared))]
     for tool in declared:
@@ -120,7 +120,7 @@ class _Writer:
         for protocol, fields in tool.extras.items():
             if protocol != NAME:
                 for field in fields:
-                    self._losses.add(f"tools.{field}", "Chat Completions has no word for it")
+                    self._losses.add(f"tools.{field}")
         match tool:
             case FunctionTool():
                 return self._function(name, tool, tool.namespace) | _extras(tool)

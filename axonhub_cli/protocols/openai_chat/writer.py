@@ -26,12 +26,12 @@ from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.openai_chat.calls import CallNames
 from axonhub_cli.protocols.openai_chat.details import FIELD, stored
 from axonhub_cli.protocols.openai_chat.errors import encode_error
+from axonhub_cli.protocols.openai_chat.fields import NAME
 from axonhub_cli.protocols.openai_chat.finish import FINISH_WORDS, gave_up
 from axonhub_cli.protocols.openai_chat.response import citations, completion_id
 from axonhub_cli.protocols.openai_chat.usage import encode_usage
 from axonhub_cli.protocols.patch import InputStream, wrap_input
 
-NAME = "openai_chat"
 KEEPALIVE = b": keepalive\n\n"  # comments count as life for the SDKs' read timeouts, and are otherwise skipped
 DONE = b"data: [DONE]\n\n"
 _encode = msgspec.json.encode

@@ -102,7 +102,7 @@ def test_only_signed_reasoning_goes_back() -> None:  # pitfall 63
         {"reasoningContent": {"redactedContent": "c2VjcmV0"}},
         {"text": "said"},
     ]
-    assert {"messages.reasoning", "messages[1].signature"} <= lost(encoded)
+    assert {"messages.reasoning", "messages.reasoning.state"} <= lost(encoded)
 
 
 @pytest.mark.parametrize(
