@@ -14,6 +14,7 @@ from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.llm.events import PartEnd, PartStart, ResponseEnd, ResponseStart, StreamError, StreamEvent
 from axonhub_cli.llm.response import FinishKind, FinishReason, Response
 
+SUMMARY = "Summary of the conversation so far:\n\n"  # before one that is told to a model
 _EMPTY = APIError(ErrorKind.BAD_GATEWAY, "The model wrote no summary of the conversation.", 502)
 _CUT = APIError(ErrorKind.BAD_GATEWAY, "The model's summary of the conversation was cut off.", 502)
 

@@ -1,14 +1,46 @@
-"""What is inside a tool's result, whichever wire it is to go on."""
+"""What tools returned, whichever wire it is to go on: which call a result answers, and what is inside of it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
-from axonhub_cli.llm.content import HostedTool, ImagePart, Part, TextPart, ToolResultPart
+from axonhub_cli.llm.content import HostedTool, ImagePart, Part, TextPart, ToolCallPart, ToolResultPart
+from axonhub_cli.llm.request import Message
+from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.tools import declared_name, flat_name
+
+NO_RESULT = "[no result: the call was interrupted]"
+
+
+class Answered(NamedTuple):
+    """A result, and the message it came in."""
+
+    part: ToolResultPart
+    message: Message
+
+
+def pair_results(messages: Iterable[Message], losses: Losses) -> dict[int, Answered]:
+    """The result of each call, by the call's ordinal: the last one for it, which must come after it (pitfalls 8, 9)."""
+    latest: dict[str, int] = {}
+    found: dict[int, Answered] = {}
+    count = 0
+    for message in messages:
+        for part in message.parts:
+            if isinstance(part, ToolCallPart):
+                latest[part.call_id] = count
+                count += 1
+            elif isinstance(part, ToolResultPart):
+                ordinal = latest.get(part.call_id)
+                if ordinal is None:
+                    losses.add("messages.tool_result", f"no call has the id {part.call_id!r}")
+                    continue
+                if ordinal in found:
+                    losses.add("messages.tool_result", f"a later result for {part.call_id!r} replaces it")
+                found[ordinal] = Answered(part, message)
+    return found
 
 
 def opened(parts: Iterable[Part]) -> Iterable[Part]:

@@ -8,15 +8,42 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from typing import Any
 
-from axonhub_cli.llm.content import CustomTool, FunctionTool, HostedTool, SearchTool, ShellTool
+from axonhub_cli.llm.content import (
+    CustomTool,
+    FunctionTool,
+    HostedTool,
+    SearchTool,
+    ShellTool,
+    ToolCallPart,
+    ToolKind,
+)
 from axonhub_cli.llm.request import Request
+from axonhub_cli.protocols.patch import lower_custom
 
 MAX_NAME = 64
 SEARCH_NAME = "tool_search"
 SHELL_NAME = "local_shell"
+_FIXED_NAMES = {ToolKind.SEARCH: SEARCH_NAME, ToolKind.SHELL: SHELL_NAME}
+# The parameters of OpenAI's local shell, whose declaration names none:
+# https://platform.openai.com/docs/guides/tools-local-shell
+_SHELL: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {
+        "command": {"type": "array", "items": {"type": "string"}, "description": "The program and its arguments."},
+        "workdir": {"type": "string", "description": "The directory to run it in."},
+        "timeout_ms": {"type": "integer", "description": "The time it may take, in milliseconds."},
+    },
+    "required": ["command"],
+}
+_QUERY: Mapping[str, Any] = {
+    "type": "object",
+    "properties": {"query": {"type": "string", "description": "What the tool should be able to do."}},
+    "required": ["query"],
+}
 _UNSAFE = re.compile(r"[^a-zA-Z0-9_-]")
 
 CallableTool = FunctionTool | CustomTool | SearchTool | ShellTool
@@ -43,6 +70,25 @@ def declared_name(tool: CallableTool) -> tuple[str | None, str]:
             return None, SHELL_NAME
         case FunctionTool() | CustomTool():
             return tool.namespace, tool.name
+
+
+def call_name(part: ToolCallPart) -> str:
+    """The flat name under which a call's tool is declared."""
+    return _FIXED_NAMES.get(part.kind) or flat_name(part.namespace, part.name)
+
+
+def as_function(tool: CallableTool, name: str) -> FunctionTool:
+    """Any tool as a function called `name`; one that is a function stays as it is."""
+    match tool:
+        case FunctionTool():
+            return tool
+        case CustomTool():
+            return lower_custom(tool, name)
+        case SearchTool():
+            description = tool.description or "Finds tools that are not listed."
+            return FunctionTool(name, description, tool.parameters or _QUERY)
+        case ShellTool():
+            return FunctionTool(name, "Runs a command on the user's machine.", _SHELL)
 
 
 class ToolNames:

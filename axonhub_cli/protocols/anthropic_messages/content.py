@@ -32,13 +32,13 @@ from axonhub_cli.llm.request import Message
 from axonhub_cli.protocols.anthropic_messages.blocks import HOLDER
 from axonhub_cli.protocols.anthropic_messages.fields import NAME
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.compaction import SUMMARY
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.patch import wrap_input
 from axonhub_cli.protocols.results import found_tools, opened
-from axonhub_cli.protocols.tools import SEARCH_NAME, SHELL_NAME, flat_name
+from axonhub_cli.protocols.tools import call_name
 from axonhub_cli.vendors import Quirks
 
-SUMMARY = "Summary of the conversation so far:\n\n"
 MAX_IMAGE = 32 * 1024 * 1024  # characters of one image; the API takes requests of 32 MB
 _DATA_URL = re.compile(r"data:([^;,]*)((?:;[^;,]*)*),", re.IGNORECASE)
 _IMAGES = {
@@ -188,17 +188,6 @@ class BlockWriter:
         if source.get("media_type", "").startswith("image/"):
             return {"type": "image", "source": source}
         return {"type": "document", "source": source} | ({"title": part.filename} if part.filename else {})
-
-
-def call_name(part: ToolCallPart) -> str:
-    """The flat name under which a call's tool is declared."""
-    match part.kind:
-        case ToolKind.SEARCH:
-            return SEARCH_NAME
-        case ToolKind.SHELL:
-            return SHELL_NAME
-        case _:
-            return flat_name(part.namespace, part.name)
 
 
 def kept_fields(message: Message, place: int) -> dict[str, Any]:

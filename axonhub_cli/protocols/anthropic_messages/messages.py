@@ -5,9 +5,7 @@ https://platform.claude.com/docs/en/api/messages (messages); pitfalls 7-10, 66, 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from axonhub_cli.llm.content import OpaquePart, TextPart, ToolCallPart, ToolResultPart, ToolsPart
+from axonhub_cli.llm.content import OpaquePart, TextPart, ToolCallPart, ToolsPart
 from axonhub_cli.llm.request import Message, Request, Role
 from axonhub_cli.protocols.anthropic_messages.content import BlockWriter, kept_fields, restored, text_block
 from axonhub_cli.protocols.anthropic_messages.fields import NAME
@@ -16,9 +14,9 @@ from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.call_ids import CallIds
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.media import left_out
+from axonhub_cli.protocols.results import NO_RESULT, pair_results
 from axonhub_cli.vendors import Quirks
 
-NO_RESULT = "[no result: the call was interrupted]"
 BEGINNING = "[The conversation began earlier.]"
 CONTINUE = "Continue."
 
@@ -31,27 +29,6 @@ def encode_messages(request: Request, quirks: Quirks, losses: Losses) -> tuple[l
     return writer.finish()
 
 
-def _results(messages: Iterable[Message], losses: Losses) -> dict[int, tuple[Message, ToolResultPart]]:
-    """The result of each call, by the call's ordinal: the last one for it, which must come after it (pitfalls 8, 9)."""
-    latest: dict[str, int] = {}
-    found: dict[int, tuple[Message, ToolResultPart]] = {}
-    count = 0
-    for message in messages:
-        for part in message.parts:
-            if isinstance(part, ToolCallPart):
-                latest[part.call_id] = count
-                count += 1
-            elif isinstance(part, ToolResultPart):
-                ordinal = latest.get(part.call_id)
-                if ordinal is None:
-                    losses.add("messages.tool_result", f"no call has the id {part.call_id!r}")
-                    continue
-                if ordinal in found:
-                    losses.add("messages.tool_result", f"a later result for {part.call_id!r} replaces it")
-                found[ordinal] = (message, part)
-    return found
-
-
 class _Writer:
     """Gathers an assistant's turn until somebody else speaks, then writes it with the results of its calls."""
 
@@ -60,7 +37,7 @@ class _Writer:
         self._messages: list[JSON] = []
         self._blocks = BlockWriter(quirks, losses)
         self._losses = losses
-        self._results = _results(request.messages, losses)
+        self._results = pair_results(request.messages, losses)
         self._native = NAME in request.extras
         self._model = model_of(request.model)
         # From Opus 4.8 on a system message may follow a user's, before the assistant's or at the end (pitfall 75).
@@ -171,7 +148,7 @@ class _Writer:
                 content = [text_block(NO_RESULT)]
                 blocks.append({"type": "tool_result", "tool_use_id": call_id, "content": content, "is_error": True})
                 continue
-            message, part = found
+            part, message = found
             place = next(at for at, other in enumerate(message.parts) if other is part)
             block = self._blocks.result(part, call_id, kept_fields(message, place))
             blocks += [block] if block is not None else []

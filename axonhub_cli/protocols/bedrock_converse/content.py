@@ -30,13 +30,13 @@ from axonhub_cli.llm.content import (
 )
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.bedrock_converse.response import NAME
+from axonhub_cli.protocols.compaction import SUMMARY
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.patch import wrap_input
 from axonhub_cli.protocols.results import found_tools, opened
-from axonhub_cli.protocols.tools import SEARCH_NAME, SHELL_NAME, flat_name
+from axonhub_cli.protocols.tools import call_name
 from axonhub_cli.vendors import Quirks
 
-SUMMARY = "Summary of the conversation so far:\n\n"
 _IMAGES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
 _DOCUMENTS = ("pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md")
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9 ()\[\]-]+")
@@ -150,17 +150,6 @@ def result_block(call_id: str, content: list[JSON], *, failed: bool | None = Non
     """A tool's result; only a failure has a status, which some models refuse."""
     written: JSON = {"toolUseId": call_id, "content": content or [{"text": "(no output)"}]}
     return {"toolResult": {**written, "status": "error"} if failed else written}
-
-
-def call_name(part: ToolCallPart) -> str:
-    """The flat name under which a call's tool is declared."""
-    match part.kind:
-        case ToolKind.SEARCH:
-            return SEARCH_NAME
-        case ToolKind.SHELL:
-            return SHELL_NAME
-        case _:
-            return flat_name(part.namespace, part.name)
 
 
 def _data(text: str) -> str | None:

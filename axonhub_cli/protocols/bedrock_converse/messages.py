@@ -5,18 +5,16 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_Message.html
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
-from axonhub_cli.llm.content import OpaquePart, TextPart, ToolCallPart, ToolResultPart, ToolsPart
+from axonhub_cli.llm.content import OpaquePart, TextPart, ToolCallPart, ToolsPart
 from axonhub_cli.llm.request import Message, Request, Role
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.bedrock_converse.content import BlockWriter, result_block
 from axonhub_cli.protocols.call_ids import CallIds
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.media import left_out
+from axonhub_cli.protocols.results import NO_RESULT, pair_results
 from axonhub_cli.vendors import Quirks
 
-NO_RESULT = "[no result: the call was interrupted]"
 BEGINNING = "[The conversation began earlier.]"
 CONTINUE = "Continue."
 SEE = "See the document."
@@ -30,26 +28,6 @@ def encode_messages(request: Request, quirks: Quirks, losses: Losses) -> tuple[l
     return writer.finish()
 
 
-def _pair(messages: Iterable[Message], losses: Losses) -> dict[int, ToolResultPart]:
-    """The result of each call, by the call's ordinal: the last one for it, which must come after it (pitfalls 8, 9)."""
-    latest: dict[str, int] = {}
-    found: dict[int, ToolResultPart] = {}
-    calls = 0
-    for part in (part for message in messages for part in message.parts):
-        if isinstance(part, ToolCallPart):
-            latest[part.call_id] = calls
-            calls += 1
-        elif isinstance(part, ToolResultPart):
-            ordinal = latest.get(part.call_id)
-            if ordinal is None:
-                losses.add("messages.tool_result", f"no call has the id {part.call_id!r}")
-                continue
-            if ordinal in found:
-                losses.add("messages.tool_result", f"a later result for {part.call_id!r} replaces it")
-            found[ordinal] = part
-    return found
-
-
 class _Writer:
     """Gathers an assistant's turn until somebody else speaks, then writes it with the results of its calls."""
 
@@ -58,7 +36,7 @@ class _Writer:
         self._messages: list[JSON] = []
         self._blocks = BlockWriter(quirks, losses)
         self._losses = losses
-        self._results = _pair(request.messages, losses)
+        self._results = pair_results(request.messages, losses)
         self._ids = CallIds()
         self._turn: list[JSON] = []  # of the assistant
         self._calls: list[tuple[int, str]] = []  # ordinal and id
@@ -132,12 +110,12 @@ class _Writer:
         self._append("assistant", turn)
         results: list[JSON] = []
         for ordinal, call_id in calls:
-            part = self._results.get(ordinal)
-            if part is None:
+            found = self._results.get(ordinal)
+            if found is None:
                 self._losses.add("messages.tool_call", f"no result for {call_id!r}; a note stands in for it")
                 results.append(result_block(call_id, [{"text": NO_RESULT}], failed=True))
             else:
-                results.append(self._blocks.result(part, call_id))
+                results.append(self._blocks.result(found.part, call_id))
         self._append("user", results)
 
     def _append(self, role: str, blocks: list[JSON]) -> None:

@@ -6,32 +6,14 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ToolConfigur
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
-from axonhub_cli.llm.content import CustomTool, FunctionTool, HostedTool, SearchTool, ShellTool, ToolCallPart
+from axonhub_cli.llm.content import FunctionTool, HostedTool, ToolCallPart
 from axonhub_cli.llm.request import ChoiceMode, Request, ToolChoice
 from axonhub_cli.protocols import schema
 from axonhub_cli.protocols.base import JSON
-from axonhub_cli.protocols.bedrock_converse.content import call_name
 from axonhub_cli.protocols.losses import Losses
-from axonhub_cli.protocols.patch import lower_custom
-from axonhub_cli.protocols.tools import CallableTool, ToolNames, flat_name
+from axonhub_cli.protocols.tools import CallableTool, ToolNames, as_function, call_name, declared_name, flat_name
 from axonhub_cli.vendors import Quirks
-
-_SHELL: Mapping[str, Any] = {
-    "type": "object",
-    "properties": {
-        "command": {"type": "array", "items": {"type": "string"}, "description": "The program and its arguments."},
-        "workdir": {"type": "string", "description": "The directory to run it in."},
-        "timeout_ms": {"type": "integer", "description": "The time it may take, in milliseconds."},
-    },
-    "required": ["command"],
-}
-_QUERY: Mapping[str, Any] = {
-    "type": "object",
-    "properties": {"query": {"type": "string", "description": "What the tool should be able to do."}},
-    "required": ["query"],
-}
 
 
 def encode_tools(request: Request, quirks: Quirks, losses: Losses) -> JSON | None:
@@ -94,16 +76,7 @@ class _Writer:
         for field, value in tool.extras.items():
             if not isinstance(value, Mapping):
                 self._losses.add(f"tools.{name}.{field}")
-        match tool:
-            case FunctionTool():
-                return self._function(name, tool, tool.namespace)
-            case CustomTool():
-                return self._function(name, lower_custom(tool, name), tool.namespace)
-            case SearchTool():
-                description = tool.description or "Finds tools that are not listed."
-                return self._function(name, FunctionTool(name, description, tool.parameters or _QUERY), None)
-            case ShellTool():
-                return self._function(name, FunctionTool(name, "Runs a command on the user's machine.", _SHELL), None)
+        return self._function(name, as_function(tool, name), declared_name(tool)[0])
 
     def _function(self, name: str, tool: FunctionTool, space: str | None) -> JSON:
         written: JSON = {"name": name}

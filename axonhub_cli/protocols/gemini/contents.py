@@ -14,11 +14,13 @@ from axonhub_cli.llm.content import OpaquePart, ReasoningPart, ToolCallPart, Too
 from axonhub_cli.llm.request import Message, Request, Role
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.gemini.models import takes_sentinel
-from axonhub_cli.protocols.gemini.parts import call_arguments, call_name, encode_part
-from axonhub_cli.protocols.gemini.results import encode_result, pair_results
+from axonhub_cli.protocols.gemini.parts import call_arguments, encode_part
+from axonhub_cli.protocols.gemini.results import encode_result
 from axonhub_cli.protocols.gemini.signatures import FIELD, NAME, SENTINEL, TEXT, THOUGHT, signature_of
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.media import left_out
+from axonhub_cli.protocols.results import pair_results
+from axonhub_cli.protocols.tools import call_name
 from axonhub_cli.vendors import Quirks
 
 OPENING = "[Earlier messages are left out.]"
@@ -100,7 +102,9 @@ class _Writer:
             shown: list[JSON] = []
             for ordinal, call in self._calls:
                 result = self._results.get(ordinal)
-                part, media = encode_result(call, result, self._asked, self._quirks, self._losses)
+                part, media = encode_result(
+                    call, result.part if result else None, self._asked, self._quirks, self._losses
+                )
                 self._say("user", [part])
                 shown += media
             self._say("user", shown)

@@ -25,13 +25,12 @@ from axonhub_cli.llm.content import (
     ToolsPart,
 )
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.compaction import SUMMARY
 from axonhub_cli.protocols.gemini.media import encode_audio, encode_file, encode_url
 from axonhub_cli.protocols.gemini.signatures import NAME
 from axonhub_cli.protocols.losses import Losses
-from axonhub_cli.protocols.tools import SEARCH_NAME, SHELL_NAME, flat_name
 from axonhub_cli.vendors import Quirks
 
-SUMMARY = "Summary of the conversation so far:\n\n"
 NO_IMAGE = "[image left out: this model reads text only]"
 Written = dict[str, Any] | None
 
@@ -85,17 +84,6 @@ def _file(part: FilePart, quirks: Quirks, losses: Losses) -> JSON:
         return written
     losses.add("messages.file", "this upstream takes no such files")
     return {"text": f"[file left out: {part.filename or part.url or part.file_id or 'unnamed'}]"}
-
-
-def call_name(part: ToolCallPart) -> str:
-    """The flat name under which a call's tool is declared."""
-    match part.kind:
-        case ToolKind.SEARCH:
-            return SEARCH_NAME
-        case ToolKind.SHELL:
-            return SHELL_NAME
-        case _:
-            return flat_name(part.namespace, part.name)
 
 
 def call_arguments(part: ToolCallPart) -> tuple[JSON, bool]:

@@ -5,42 +5,16 @@ https://ai.google.dev/gemini-api/docs/function-calling; pitfalls 8-11, 91, 93, 1
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from axonhub_cli.llm.content import ToolCallPart, ToolResultPart
-from axonhub_cli.llm.request import Message
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.gemini.models import is_old
-from axonhub_cli.protocols.gemini.parts import Written, call_name, encode_part
+from axonhub_cli.protocols.gemini.parts import Written, encode_part
 from axonhub_cli.protocols.losses import Losses
-from axonhub_cli.protocols.results import found_tools, opened
+from axonhub_cli.protocols.results import NO_RESULT, found_tools, opened
+from axonhub_cli.protocols.tools import call_name
 from axonhub_cli.vendors import Quirks
 
-NO_RESULT = "[no result: the call was interrupted]"
 SHOWN_BELOW = "[shown below]"
-
-
-def pair_results(messages: Iterable[Message], losses: Losses) -> dict[int, ToolResultPart]:
-    """The result of each call, by the call's ordinal: the last one for it, which must come after it (pitfalls 8, 9)."""
-    latest: dict[str, int] = {}
-    found: dict[int, ToolResultPart] = {}
-    count = 0
-    for message in messages:
-        for part in message.parts:
-            if isinstance(part, ToolCallPart):
-                latest[part.call_id] = count
-                count += 1
-            elif isinstance(part, ToolResultPart):
-                ordinal = latest.get(part.call_id)
-                if ordinal is None:
-                    losses.add("messages.tool_result", f"no call has the id {part.call_id!r}")
-                    continue
-                if ordinal in found:
-                    losses.add("messages.tool_result", f"a later result for {part.call_id!r} replaces it")
-                found[ordinal] = part
-    return found
-
-
 # What a result may hold: https://ai.google.dev/gemini-api/docs/function-calling#multimodal
 _NESTED = frozenset({"image/png", "image/jpeg", "image/webp", "application/pdf", "text/plain"})
 

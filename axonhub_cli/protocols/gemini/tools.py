@@ -5,19 +5,15 @@ https://ai.google.dev/api/caching#Tool; pitfalls 3-5, 19, 21, 92, 96, 103-112.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import msgspec
 
-from axonhub_cli.llm.content import CustomTool, FunctionTool, HostedTool, SearchTool, ShellTool
+from axonhub_cli.llm.content import FunctionTool, HostedTool
 from axonhub_cli.llm.request import ChoiceMode, Request, ToolChoice
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.gemini.schemas import NO_ITEMS, reduce
 from axonhub_cli.protocols.gemini.signatures import NAME
 from axonhub_cli.protocols.losses import Losses
-from axonhub_cli.protocols.patch import lower_custom
-from axonhub_cli.protocols.tools import CallableTool, ToolNames, flat_name
+from axonhub_cli.protocols.tools import CallableTool, ToolNames, as_function, declared_name, flat_name
 from axonhub_cli.vendors import Quirks
 
 _HOSTED = {  # other protocols' kinds of tools that Google runs under a name of its own
@@ -27,15 +23,6 @@ _HOSTED = {  # other protocols' kinds of tools that Google runs under a name of 
     "code_interpreter": "codeExecution",
     "code_execution": "codeExecution",
     "web_fetch": "urlContext",
-}
-_SHELL: Mapping[str, Any] = {
-    "type": "object",
-    "properties": {
-        "command": {"type": "array", "items": {"type": "string"}, "description": "The program and its arguments."},
-        "workdir": {"type": "string", "description": "The directory to run it in."},
-        "timeout_ms": {"type": "integer", "description": "The time it may take, in milliseconds."},
-    },
-    "required": ["command"],
 }
 
 
@@ -121,17 +108,12 @@ class _Writer:
 
     def function(self, name: str, tool: CallableTool) -> JSON:
         """One tool under its flat name."""
-        match tool:
-            case FunctionTool():
-                if tool.strict is not None:
-                    self._losses.add("tools.strict", "Gemini has no such switch")
-                return self._declared(name, tool, tool.namespace) | self._own(tool)
-            case CustomTool():
-                return self._declared(name, lower_custom(tool, name), tool.namespace)
-            case SearchTool():
-                return self._declared(name, FunctionTool(name, tool.description, tool.parameters), None)
-            case ShellTool():
-                return self._declared(name, FunctionTool(name, "Runs a command on the user's machine.", _SHELL), None)
+        written = self._declared(name, as_function(tool, name), declared_name(tool)[0])
+        if not isinstance(tool, FunctionTool):
+            return written
+        if tool.strict is not None:
+            self._losses.add("tools.strict", "Gemini has no such switch")
+        return written | self._own(tool)
 
     def _declared(self, name: str, tool: FunctionTool, space: str | None) -> JSON:
         written: JSON = {"name": name}

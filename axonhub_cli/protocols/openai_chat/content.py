@@ -20,6 +20,7 @@ from axonhub_cli.llm.content import (
     ToolsPart,
 )
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.compaction import SUMMARY
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.media import file_name
 from axonhub_cli.protocols.openai_chat.fields import NAME
@@ -27,7 +28,6 @@ from axonhub_cli.protocols.results import found_tools, opened
 from axonhub_cli.vendors import Quirks
 
 HOLDER = "openai"  # of files that have an id here
-SUMMARY = "Summary of the conversation so far:\n\n"
 IMAGE_BELOW = "[image: shown in the user message below]"
 NO_IMAGE = "[image left out: this model reads text only]"
 

@@ -5,7 +5,7 @@ https://platform.openai.com/docs/api-reference/chat/create (messages); pitfalls 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -17,7 +17,6 @@ from axonhub_cli.llm.content import (
     RefusalPart,
     ToolCallPart,
     ToolKind,
-    ToolResultPart,
     ToolsPart,
 )
 from axonhub_cli.llm.request import Message, Request, Role
@@ -28,13 +27,12 @@ from axonhub_cli.protocols.openai_chat.content import content, content_part, res
 from axonhub_cli.protocols.openai_chat.echo import Thoughts
 from axonhub_cli.protocols.openai_chat.fields import NAME
 from axonhub_cli.protocols.patch import wrap_input
-from axonhub_cli.protocols.tools import SEARCH_NAME, SHELL_NAME, flat_name
+from axonhub_cli.protocols.results import NO_RESULT, pair_results
+from axonhub_cli.protocols.tools import call_name
 from axonhub_cli.vendors import Quirks
 
 _RAW = msgspec.json.Decoder(msgspec.Raw)
 _DECLARATIONS = frozenset({ToolsPart})
-_FIXED_NAMES = {ToolKind.SEARCH: SEARCH_NAME, ToolKind.SHELL: SHELL_NAME}
-NO_RESULT = "[no result: the call was interrupted]"
 
 
 def encode_messages(request: Request, quirks: Quirks, losses: Losses) -> list[JSON]:
@@ -46,27 +44,6 @@ def encode_messages(request: Request, quirks: Quirks, losses: Losses) -> list[JS
     return _merge_system(writer.messages) if quirks.merge_system else writer.messages
 
 
-def _results(messages: Iterable[Message], losses: Losses) -> dict[int, ToolResultPart]:
-    """The result of each call, by the call's ordinal: the last one for it, which must come after it (pitfalls 8, 9)."""
-    latest: dict[str, int] = {}
-    found: dict[int, ToolResultPart] = {}
-    count = 0
-    for message in messages:
-        for part in message.parts:
-            if isinstance(part, ToolCallPart):
-                latest[part.call_id] = count
-                count += 1
-            elif isinstance(part, ToolResultPart):
-                ordinal = latest.get(part.call_id)
-                if ordinal is None:
-                    losses.add("messages.tool_result", f"no call has the id {part.call_id!r}")
-                else:
-                    if ordinal in found:
-                        losses.add("messages.tool_result", f"a later result for {part.call_id!r} replaces it")
-                    found[ordinal] = part
-    return found
-
-
 class _Writer:
     """Gathers an assistant's turn until somebody else speaks, then writes it with the results of its calls."""
 
@@ -74,7 +51,7 @@ class _Writer:
         self.messages: list[JSON] = []
         self._quirks = quirks
         self._losses = losses
-        self._results = _results(request.messages, losses)
+        self._results = pair_results(request.messages, losses)
         self._thoughts = Thoughts(request, quirks, losses)
         self._count = 0  # of calls met so far
         self._texts: list[JSON] = []
@@ -215,8 +192,8 @@ class _Writer:
                 self._losses.add("messages.tool_call", f"no result for {call.call_id!r}; a note stands in for it")
                 written["content"] = NO_RESULT
             else:
-                text, media = result_content(result, self._quirks, self._losses)
-                if result.failed:
+                text, media = result_content(result.part, self._quirks, self._losses)
+                if result.part.failed:
                     self._losses.add("messages.tool_result.failed", "Chat Completions has no mark for a failed call")
                 if media and self._quirks.tool_images:
                     written["content"] = [*([text_part(text)] if text else []), *media]
@@ -227,11 +204,6 @@ class _Writer:
             self.messages.append(written)
         if shown:
             self.messages.append({"role": "user", "content": shown})
-
-
-def call_name(part: ToolCallPart) -> str:
-    """The flat name under which a call's tool is declared."""
-    return _FIXED_NAMES.get(part.kind) or flat_name(part.namespace, part.name)
 
 
 def _native(message: Message) -> dict[str, Any]:

@@ -11,26 +11,16 @@ from typing import Any
 
 import msgspec
 
-from axonhub_cli.llm.content import CustomTool, FunctionTool, HostedTool, SearchTool, ShellTool, Tool
+from axonhub_cli.llm.content import CustomTool, FunctionTool, HostedTool, Tool
 from axonhub_cli.llm.request import ChoiceMode, Request, ToolChoice
 from axonhub_cli.protocols import schema
 from axonhub_cli.protocols.base import JSON, Loss
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.openai_chat.fields import NAME, NO_WORD
-from axonhub_cli.protocols.patch import lower_custom
-from axonhub_cli.protocols.tools import CallableTool, ToolNames, flat_name
+from axonhub_cli.protocols.tools import CallableTool, ToolNames, as_function, declared_name, flat_name
 from axonhub_cli.vendors import Quirks
 
 _KEPT = 256 * 1024  # bytes of tools that are kept to be met again
-_SHELL: Mapping[str, Any] = {
-    "type": "object",
-    "properties": {
-        "command": {"type": "array", "items": {"type": "string"}, "description": "The program and its arguments."},
-        "workdir": {"type": "string", "description": "The directory to run it in."},
-        "timeout_ms": {"type": "integer", "description": "The time it may take, in milliseconds."},
-    },
-    "required": ["command"],
-}
 
 
 def encode_tools(request: Request, quirks: Quirks, losses: Losses) -> list[JSON]:
@@ -121,17 +111,10 @@ class _Writer:
             if protocol != NAME:
                 for field in fields:
                     self._losses.add(f"tools.{field}")
-        match tool:
-            case FunctionTool():
-                return self._function(name, tool, tool.namespace) | _extras(tool)
-            case CustomTool() if self._quirks.custom_tools:
-                return _custom(name, tool) | _extras(tool)
-            case CustomTool():
-                return self._function(name, lower_custom(tool, name), tool.namespace)
-            case SearchTool():
-                return self._function(name, FunctionTool(name, tool.description, tool.parameters), None)
-            case ShellTool():
-                return self._function(name, FunctionTool(name, "Runs a command on the user's machine.", _SHELL), None)
+        if isinstance(tool, CustomTool) and self._quirks.custom_tools:
+            return _custom(name, tool) | _extras(tool)
+        written = self._function(name, as_function(tool, name), declared_name(tool)[0])
+        return written | _extras(tool) if isinstance(tool, FunctionTool) else written
 
     def _function(self, name: str, tool: FunctionTool, space: str | None) -> JSON:
         written: JSON = {"name": name}

@@ -6,28 +6,11 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from axonhub_cli.llm.content import CustomTool, FunctionTool, SearchTool
+from axonhub_cli.llm.content import FunctionTool
 from axonhub_cli.protocols import schema
 from axonhub_cli.protocols.base import JSON
-from axonhub_cli.protocols.patch import lower_custom
-from axonhub_cli.protocols.tools import CallableTool
+from axonhub_cli.protocols.tools import CallableTool, as_function
 from axonhub_cli.vendors import Quirks
-
-_SHELL = {
-    "type": "object",
-    "properties": {
-        "command": {"type": "array", "items": {"type": "string"}, "description": "The program and its arguments."},
-        "workdir": {"type": "string", "description": "Where to run it."},
-        "timeout_ms": {"type": "integer", "description": "Milliseconds after which it is stopped."},
-    },
-    "required": ["command"],
-}
-_SEARCH = {
-    "type": "object",
-    "properties": {"query": {"type": "string", "description": "What the tool should be able to do."}},
-    "required": ["query"],
-}
-
 
 # What every server that speaks Responses takes in a conversation; the rest is OpenAI's own (pitfalls 22, 104).
 _PLAIN_ITEMS = frozenset({None, "message", "function_call", "function_call_output"})
@@ -52,21 +35,7 @@ def _objects(value: Any) -> list[JSON]:
 
 def lower_tool(tool: CallableTool, flat_name: str, about: str | None = None) -> FunctionTool:
     """The tool as a function under its flat name; `about` describes the namespace it leaves."""
-    function = _lower(tool, flat_name)
-    if not about:
-        return function
-    return replace(function, description="\n\n".join(filter(None, (about, function.description))))
-
-
-def _lower(tool: CallableTool, flat_name: str) -> FunctionTool:
-    match tool:
-        case FunctionTool():
-            parameters = schema.parameters(tool.parameters)
-            return replace(tool, name=flat_name, parameters=parameters, namespace=None)
-        case CustomTool():
-            return lower_custom(tool, flat_name)
-        case SearchTool():
-            description = tool.description or "Finds tools that are not listed."
-            return FunctionTool(flat_name, description, schema.parameters(tool.parameters or _SEARCH))
-        case _:
-            return FunctionTool(flat_name, "Runs a command on the user's machine.", _SHELL)
+    function = as_function(tool, flat_name)
+    description = "\n\n".join(filter(None, (about, function.description))) if about else function.description
+    parameters = schema.parameters(function.parameters)
+    return replace(function, name=flat_name, description=description, parameters=parameters, namespace=None)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from axonhub_cli.llm.content import AudioPart, CompactionPart, CustomTool, ImagePart, ReasoningPart, TextPart, ToolKind
 from axonhub_cli.llm.request import Message, Role
 from axonhub_cli.protocols.gemini.contents import NUDGE, OPENING
-from axonhub_cli.protocols.gemini.results import NO_RESULT
 from axonhub_cli.protocols.gemini.signatures import EMPTY, SENTINEL, TEXT, THOUGHT, state
+from axonhub_cli.protocols.results import NO_RESULT
 from axonhub_cli.vendors import CHANNEL_TYPES, Quirks
 from tests.protocols.gemini.helpers import (
     PNG,
