@@ -43,6 +43,9 @@ class Encoded(Struct, frozen=True):
     losses: tuple[Loss, ...] = ()
 
 
+Edited = tuple[JSON, tuple[Loss, ...]]  # a payload, and what is missing from it
+
+
 class Call(Struct, frozen=True):
     """Where and how to send a payload: `path` is appended to the channel's base URL; `headers`
     carry the key in the protocol's own way."""
@@ -135,6 +138,12 @@ class UpstreamCodec(Protocol):
 
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> APIError:
         """Any error answer of an upstream, whatever its shape (pitfall 147). Header names are lower case."""
+        ...
+
+    def without_state(self, payload: JSON) -> Edited:
+        """A request as an upstream was sent it without what earlier answers left there for it alone, which it refused:
+        signatures, encrypted reasoning. What was said stays. The same object where there was nothing of the kind; the
+        caller's is not touched."""
         ...
 
     def call(self, operation: Operation, model: str, key: str, stream: bool, quirks: Quirks) -> Call:

@@ -15,13 +15,11 @@ from typing import Any
 from msgspec import Struct
 
 from axonhub_cli.llm.errors import APIError, ErrorKind
-from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.base import JSON, Edited, UpstreamCodec
 from axonhub_cli.protocols.omissions import (
-    Edit,
     without_field,
     without_images,
     without_old_results,
-    without_state,
 )
 
 _KINDS = frozenset({ErrorKind.INVALID_REQUEST, ErrorKind.NOT_FOUND, ErrorKind.CONTEXT_LENGTH})
@@ -80,14 +78,19 @@ class Remedy(Struct, frozen=True):
     `lasting`: any request is refused for it, not just the one that was."""
 
     name: str
-    edit: Edit
+    edit: Callable[[JSON], Edited]
     lasting: bool = False
 
 
 def find(
-    error: APIError, sent: Callable[[], JSON], tried: Collection[str] = (), *, summing: bool = False
+    error: APIError,
+    upstream: UpstreamCodec,
+    sent: Callable[[], JSON],
+    tried: Collection[str] = (),
+    *,
+    summing: bool = False,
 ) -> Remedy | None:
-    """What to leave out of the payload that was `sent` after an upstream refused it with `error`. None where the
+    """What to leave out of the payload that `upstream` was `sent` after it refused it with `error`. None where the
     refusal names nothing of the kind, where it would change nothing, or where that has been `tried`, by name.
     `summing`: the client asks for a summary of the conversation, whose end must then not be that it is too long."""
     if not error.upstream or error.kind not in _KINDS:
@@ -97,17 +100,18 @@ def find(
         payload = sent() if found else {}
     else:
         payload = sent()
-        found = [remedy for matches in (_state, _images, _field) if (remedy := matches(error, payload)) is not None]
+        named = (_state(error, upstream), _images(error), _field(error, payload))
+        found = [remedy for remedy in named if remedy is not None]
     fitting = (remedy for remedy in found if remedy.name not in tried and remedy.edit(payload)[0] is not payload)
     return next(fitting, None)
 
 
-def _state(error: APIError, _payload: JSON) -> Remedy | None:
+def _state(error: APIError, upstream: UpstreamCodec) -> Remedy | None:
     known = error.code == "invalid_encrypted_content" or _UNREADABLE.search(error.message)
-    return Remedy("reasoning state", without_state) if known else None
+    return Remedy("reasoning state", upstream.without_state) if known else None
 
 
-def _images(error: APIError, _payload: JSON) -> Remedy | None:
+def _images(error: APIError) -> Remedy | None:
     return Remedy("images", without_images, lasting=True) if _TEXT_ONLY.search(error.message) else None
 
 

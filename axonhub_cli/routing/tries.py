@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from axonhub_cli.entities import Channel, UpstreamKey
 from axonhub_cli.llm.errors import APIError
-from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.base import JSON, UpstreamCodec
 from axonhub_cli.protocols.remedies import Remedy, find
 from axonhub_cli.routing.candidates import Candidate
 from axonhub_cli.routing.failover import MAX_ATTEMPTS, Action, AttemptState
@@ -54,11 +54,13 @@ class Tries:
         before = f"; without {_listed(self._before)}, which it refused before" if self._before else ""
         return f"{self.candidate.reason}{before}"
 
-    def mend(self, error: APIError, sent: Callable[[], JSON], *, summing: bool = False) -> bool:
+    def mend(
+        self, error: APIError, upstream: UpstreamCodec, sent: Callable[[], JSON], *, summing: bool = False
+    ) -> bool:
         """Whether the same channel may serve what it refused once something is left out; then the next call is that.
         Each thing is left out once, so this ends. Arguments as for `remedies.find`."""
         tried = [remedy.name for remedy in self.remedies]
-        remedy = find(error, sent, tried, summing=summing) if self._attempts < MAX_ATTEMPTS else None
+        remedy = find(error, upstream, sent, tried, summing=summing) if self._attempts < MAX_ATTEMPTS else None
         if remedy is not None:
             self.mended, self._here = (*self.mended, remedy), 0
         return remedy is not None

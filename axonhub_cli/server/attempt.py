@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from axonhub_cli.entities import Body
 from axonhub_cli.errors import AxonHubError
 from axonhub_cli.llm.errors import APIError, Failure
-from axonhub_cli.protocols.base import JSON, Watch
+from axonhub_cli.protocols.base import JSON, UpstreamCodec, Watch
 from axonhub_cli.protocols.translator import Relay, Whole
 from axonhub_cli.routing.commit_gate import CommitGate
 from axonhub_cli.server import faults
@@ -53,6 +53,11 @@ class Attempt:
     def committed(self) -> bool:
         """The client has seen output: too late for another channel."""
         return self._gate is not None and self._gate.committed
+
+    @property
+    def upstream(self) -> UpstreamCodec:
+        """Whose words are spoken to the upstream."""
+        return self._prepared.upstream
 
     def sent(self) -> JSON:
         """The payload the upstream was asked with."""

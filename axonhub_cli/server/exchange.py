@@ -247,7 +247,7 @@ class Exchange:
         self._watchdog.relax()
         self._journal.attempt_done(RequestStatus.FAILED, error)
         summing = error.kind is ErrorKind.CONTEXT_LENGTH and self._asked.sums_up()
-        if attempt is not None and tries.mend(error, attempt.sent, summing=summing):
+        if attempt is not None and tries.mend(error, attempt.upstream, attempt.sent, summing=summing):
             return 0.0
         decision = self._learn(error, tries, model, committed=False)
         if decision.action is Action.STOP:

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from axonhub_cli.llm.errors import APIError
+from axonhub_cli.protocols import registry, remedies
 from axonhub_cli.protocols.failures import read_error
-from axonhub_cli.protocols.remedies import find
+from axonhub_cli.protocols.remedies import Remedy
 
 REASONING = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAAA"}
 CALL = {"type": "function_call", "id": "fc_1", "call_id": "c1", "name": "f", "arguments": "{}"}
@@ -35,6 +36,16 @@ CHAT: dict[str, Any] = {
 }
 
 
+def find(
+    error: APIError, payload: dict[str, Any], tried: tuple[str, ...] = (), *, summing: bool = False
+) -> Remedy | None:
+    """Asked for the protocol in which the payload is written."""
+    field = next(name for name in ("input", "contents", "messages") if name in payload)
+    protocols = {"input": "openai_responses", "contents": "gemini", "messages": "openai_chat"}
+    upstream = registry.upstream("anthropic_messages" if "thinking" in payload else protocols[field])
+    return remedies.find(error, upstream, lambda: payload, tried, summing=summing)
+
+
 def refusal(message: str, status: int = 400, **fields: str) -> APIError:
     import msgspec
 
@@ -42,7 +53,7 @@ def refusal(message: str, status: int = 400, **fields: str) -> APIError:
 
 
 def mended(error: APIError, payload: dict[str, Any]) -> tuple[str, dict[str, Any], list[str]]:
-    remedy = find(error, lambda: payload)
+    remedy = find(error, payload)
     assert remedy is not None
     changed, losses = remedy.edit(payload)
     return remedy.name, changed, [loss.field for loss in losses]
@@ -64,9 +75,9 @@ def test_state_goes_and_what_was_said_stays_67(error: APIError) -> None:
     assert kinds == ["message", "function_call", "function_call_output", "compaction"]
     assert [item.get("id") for item in changed["input"]] == [None, None, None, "cmp_1"]
     assert REASONING in RESPONSES["input"]  # the caller's copy is whole
-    assert find(error, lambda: changed) is None  # nothing left to take out: no loop
-    assert find(error, lambda: RESPONSES, ["reasoning state"]) is None
-    assert find(error, lambda: CHAT) is None
+    assert find(error, changed) is None  # nothing left to take out: no loop
+    assert find(error, RESPONSES, ("reasoning state",)) is None
+    assert find(error, CHAT) is None
 
 
 @pytest.mark.parametrize(
@@ -89,7 +100,7 @@ def test_images_give_way_to_a_word_11(message: str, payload: dict[str, Any]) -> 
     assert name == "images" and len(losses) == 1
     said = repr(changed)
     assert "image left out" in said and "input_image" not in said and "image_url" not in said
-    assert find(error, lambda: changed) is None
+    assert find(error, changed) is None
 
 
 @pytest.mark.parametrize(
@@ -125,7 +136,7 @@ def test_a_refused_field_is_left_out_13(error: APIError, field: str) -> None:
     ],
 )
 def test_other_refusals_stand(error: APIError) -> None:
-    assert find(error, lambda: RESPONSES) is None
+    assert find(error, RESPONSES) is None
 
 
 CLAUDE: dict[str, Any] = {
@@ -194,10 +205,34 @@ def test_thinking_goes_from_messages_66_67(words: str) -> None:
     # Results are being handed to a turn that no longer begins with thinking.
     assert changed["thinking"] == {"type": "disabled"}
     assert [edit["type"] for edit in changed["context_management"]["edits"]] == ["clear_tool_uses_20250919"]
-    assert find(refusal(words), lambda: changed) is None
+    assert find(refusal(words), changed) is None
     later = {**CLAUDE, "messages": [*CLAUDE["messages"], {"role": "user", "content": "next"}]}
     _, changed, losses = mended(refusal(words), later)
     assert (changed["thinking"], losses) == (CLAUDE["thinking"], ["messages.reasoning"])
+
+
+def test_reasoning_goes_from_converse_66_67() -> None:
+    error, upstream = refusal("Invalid `signature` in `thinking` block"), registry.upstream("bedrock_converse")
+    signed = {"reasoningContent": {"reasoningText": {"text": "t", "signature": "s"}}}
+    call = {"toolUse": {"toolUseId": "t1", "name": "f", "input": {}}}
+    payload = {
+        "messages": [
+            {"role": "user", "content": [{"text": "hi"}]},
+            {"role": "assistant", "content": [signed]},
+            {"role": "user", "content": [{"text": "on"}]},
+            {"role": "assistant", "content": [signed, call]},
+            {"role": "user", "content": [{"toolResult": {"toolUseId": "t1", "content": [{"text": "r"}]}}]},
+        ],
+        "additionalModelRequestFields": {"thinking": {"type": "enabled", "budget_tokens": 1024}, "x": 1},
+    }
+    remedy = remedies.find(error, upstream, lambda: payload)
+    assert remedy is not None
+    changed, losses = remedy.edit(payload)
+    assert [loss.field for loss in losses] == ["messages.reasoning", "thinking"]
+    assert "reasoningContent" not in repr(changed) and all(message["content"] for message in changed["messages"])
+    assert changed["messages"][3]["content"] == [call]
+    assert changed["additionalModelRequestFields"] == {"thinking": {"type": "disabled"}, "x": 1}
+    assert remedies.find(error, upstream, lambda: changed) is None
 
 
 @pytest.mark.parametrize(
@@ -215,7 +250,7 @@ def test_signatures_go_from_contents_67_89(words: str) -> None:
         {"text": "said"},
         {"functionCall": {"name": "f", "args": {}}, "thoughtSignature": "skip_thought_signature_validator"},
     ]
-    assert find(refusal(words), lambda: changed) is None
+    assert find(refusal(words), changed) is None
     _, routed, losses = mended(refusal(words), ROUTED)
     assert losses == ["messages.reasoning"]
     assert "AAAA" not in repr(routed) and "reasoning_details" not in repr(routed)
@@ -251,7 +286,7 @@ def test_a_refused_field_may_be_deep_13(words: str, payload: dict[str, Any], fie
     ],
 )
 def test_what_a_conversation_is_made_of_is_never_left_out(words: str) -> None:
-    assert find(refusal(words), lambda: CLAUDE) is None
+    assert find(refusal(words), CLAUDE) is None
 
 
 @pytest.mark.parametrize(
@@ -264,7 +299,7 @@ def test_what_a_conversation_is_made_of_is_never_left_out(words: str) -> None:
     ],
 )
 def test_only_what_any_request_would_be_refused_for_lasts(error: APIError, lasting: bool) -> None:
-    remedy = find(error, lambda: RESPONSES)
+    remedy = find(error, RESPONSES)
     assert remedy is not None and remedy.lasting == lasting
 
 
@@ -281,16 +316,16 @@ FULL = refusal("This model's maximum context length is 100 tokens.", code="conte
     ],
 )
 def test_the_oldest_results_go_from_a_conversation_to_sum_up_133(payload: dict[str, Any], field: str) -> None:
-    assert find(FULL, lambda: payload) is None  # only a summary may do without
-    remedy = find(FULL, lambda: payload, summing=True)
+    assert find(FULL, payload) is None  # only a summary may do without
+    remedy = find(FULL, payload, summing=True)
     assert remedy is not None and not remedy.lasting
     changed, (loss,) = remedy.edit(payload)
     assert loss.field == f"{field}.tool_result"
     kept = [item for item in changed[field] if "r" * 900 in repr(item)]
     assert 0 < len(kept) < 4 and changed[field][-1] == payload[field][-1]
     assert repr(changed).count("result left out") + len(kept) == 4
-    assert find(FULL, lambda: payload, [remedy.name], summing=True) is None  # once
+    assert find(FULL, payload, (remedy.name,), summing=True) is None  # once
 
 
 def test_a_conversation_without_results_is_too_long_and_stays_so() -> None:
-    assert find(FULL, lambda: {"messages": [{"role": "user", "content": "x" * 999}]}, summing=True) is None
+    assert find(FULL, {"messages": [{"role": "user", "content": "x" * 999}]}, summing=True) is None

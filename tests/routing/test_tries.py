@@ -2,6 +2,7 @@
 
 from axonhub_cli.entities import Channel, UpstreamKey
 from axonhub_cli.llm.errors import APIError, ErrorKind
+from axonhub_cli.protocols import registry
 from axonhub_cli.routing.candidates import Candidate
 from axonhub_cli.routing.failover import MAX_ATTEMPTS, Action
 from axonhub_cli.routing.tries import Tries
@@ -43,10 +44,10 @@ def test_what_a_channel_refused_is_left_out_for_it_alone():
     tries = Tries((FIRST, SECOND))
     tries.begin()
     assert tries.reason == "priority 0"
-    assert tries.mend(NO_IMAGES, sent)
+    assert tries.mend(NO_IMAGES, registry.codec("openai_chat"), sent)
     assert (tries.candidate, tries.reason) == (FIRST, "again without images, which it refused")
     tries.begin()
-    assert not tries.mend(NO_IMAGES, sent)  # once
+    assert not tries.mend(NO_IMAGES, registry.codec("openai_chat"), sent)  # once
     tries.move(Action.NEXT_KEY)
     assert tries.mended
     tries.move(Action.NEXT_CHANNEL)
@@ -57,17 +58,17 @@ def test_mending_counts_as_a_call():
     tries = Tries((FIRST,))
     for _ in range(MAX_ATTEMPTS):
         tries.begin()
-    assert not tries.mend(NO_IMAGES, sent)
+    assert not tries.mend(NO_IMAGES, registry.codec("openai_chat"), sent)
 
 
 def test_what_a_channel_refused_before_is_left_out_at_once():
     from axonhub_cli.protocols.remedies import Remedy, find
 
-    images = find(NO_IMAGES, sent)
+    images = find(NO_IMAGES, registry.codec("openai_chat"), sent)
     known = {"second": (Remedy("store", lambda payload: (payload, ()), True), images)}
     tries = Tries((FIRST, SECOND), lambda channel: known.get(channel.name, ()))
     assert (tries.remedies, tries.reason) == ((), "priority 0")
     tries.move(Action.NEXT_CHANNEL)
     assert tries.remedies == known["second"]
     assert tries.reason == "priority 1; without store and images, which it refused before"
-    assert not tries.mend(NO_IMAGES, sent)  # that has been left out
+    assert not tries.mend(NO_IMAGES, registry.codec("openai_chat"), sent)  # that has been left out

@@ -8,12 +8,12 @@ from typing import Any
 from axonhub_cli.llm.errors import APIError
 from axonhub_cli.llm.request import Request
 from axonhub_cli.llm.response import Response, Usage
-from axonhub_cli.protocols.anthropic_messages import count, decode, errors, http, passing, request, response
+from axonhub_cli.protocols.anthropic_messages import count, decode, errors, forgetting, http, passing, request, response
 from axonhub_cli.protocols.anthropic_messages.stream import StreamDecoder
 from axonhub_cli.protocols.anthropic_messages.usage import decode_usage
 from axonhub_cli.protocols.anthropic_messages.watch import StreamWatcher
 from axonhub_cli.protocols.anthropic_messages.writer import StreamEncoder
-from axonhub_cli.protocols.base import JSON, NO_HEADERS, SSE, Call, Encoded, Manners, Operation, Unsealer
+from axonhub_cli.protocols.base import JSON, NO_HEADERS, SSE, Call, Edited, Encoded, Manners, Operation, Unsealer
 from axonhub_cli.protocols.failures import read_error
 from axonhub_cli.vendors import Quirks
 
@@ -74,6 +74,10 @@ class MessagesCodec:
     ) -> Call:
         """See `base.Codec`; `quirks.auth` says how the key is shown."""
         return http.call(operation, model, key, stream, quirks)
+
+    def without_state(self, payload: JSON) -> Edited:
+        """See `base.Codec`."""
+        return forgetting.without_state(payload)
 
     def pass_on(
         self,

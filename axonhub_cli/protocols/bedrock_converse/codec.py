@@ -8,8 +8,8 @@ from typing import Any
 from axonhub_cli.llm.errors import APIError
 from axonhub_cli.llm.request import Request
 from axonhub_cli.llm.response import Response, Usage
-from axonhub_cli.protocols.base import JSON, Call, Encoded, Operation
-from axonhub_cli.protocols.bedrock_converse import http, request, response
+from axonhub_cli.protocols.base import JSON, Call, Edited, Encoded, Operation
+from axonhub_cli.protocols.bedrock_converse import forgetting, http, request, response
 from axonhub_cli.protocols.bedrock_converse.response import NAME
 from axonhub_cli.protocols.bedrock_converse.stream import StreamDecoder
 from axonhub_cli.protocols.failures import read_error
@@ -44,6 +44,10 @@ class ConverseCodec:
     def decode_error(self, status: int, headers: Mapping[str, str], body: bytes) -> APIError:
         """See `base.UpstreamCodec`."""
         return read_error(status, headers, body)
+
+    def without_state(self, payload: JSON) -> Edited:
+        """See `base.UpstreamCodec`."""
+        return forgetting.without_state(payload)
 
     def call(self, operation: Operation, model: str, key: str, stream: bool, quirks: Quirks) -> Call:
         """See `base.UpstreamCodec`."""

@@ -11,6 +11,7 @@ from axonhub_cli.protocols.bedrock_converse.models import always_thinks, claude_
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.vendors import Quirks
 
+UNSIGNED = "the calls being answered lack their signed thinking; off for this answer"
 _LEAST = 1024
 _BUDGETS = {"minimal": 1024, "low": 4096, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 32768, "ultra": 32768}
 _WORDS = {"minimal": "low", "xhigh": "high", "ultra": "max"}  # to the nearest that every adaptive Claude knows
@@ -76,14 +77,14 @@ def _budget(request: Request, asked: Reasoning, messages: list[JSON], losses: Lo
             if getattr(asked, name) is not None:
                 losses.add(f"reasoning.{name}", "too few tokens, or no word known here")
         return {}
-    if _unsigned_loop(messages):
-        losses.add("reasoning.effort", "the calls being answered lack their signed thinking; off for this answer")
-        losses.add("reasoning.budget", "the calls being answered lack their signed thinking; off for this answer")
+    if unsigned_loop(messages):
+        for name in ("effort", "budget"):
+            losses.add(f"reasoning.{name}", UNSIGNED)
         return {}
     return {"thinking": {"type": "enabled", "budget_tokens": tokens}}
 
 
-def _unsigned_loop(messages: list[JSON]) -> bool:
+def unsigned_loop(messages: list[JSON]) -> bool:
     """Whether results are being handed to a turn that does not begin with reasoning (pitfall 66)."""
     first: JSON | None = None
     for message in reversed(messages):

@@ -8,8 +8,8 @@ from typing import Any
 from axonhub_cli.llm.errors import APIError
 from axonhub_cli.llm.request import Request
 from axonhub_cli.llm.response import Response, Usage
-from axonhub_cli.protocols.base import JSON, NO_HEADERS, SSE, Call, Encoded, Manners, Operation, Unsealer
-from axonhub_cli.protocols.gemini import count, decode, errors, http, passing, request, response
+from axonhub_cli.protocols.base import JSON, NO_HEADERS, SSE, Call, Edited, Encoded, Manners, Operation, Unsealer
+from axonhub_cli.protocols.gemini import count, decode, errors, forgetting, http, passing, request, response
 from axonhub_cli.protocols.gemini.stream import GeminiStreamDecoder
 from axonhub_cli.protocols.gemini.usage import decode_usage
 from axonhub_cli.protocols.gemini.watch import GeminiStreamWatcher
@@ -72,6 +72,10 @@ class GeminiCodec:
     def call(self, operation: Operation, model: str, key: str, stream: bool, quirks: Quirks) -> Call:
         """See `base.Codec`."""
         return http.call(operation, model, key, stream, quirks)
+
+    def without_state(self, payload: JSON) -> Edited:
+        """See `base.Codec`."""
+        return forgetting.without_state(payload)
 
     def pass_on(
         self,

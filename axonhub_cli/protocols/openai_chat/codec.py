@@ -8,9 +8,9 @@ from typing import Any
 from axonhub_cli.llm.errors import APIError, Failure
 from axonhub_cli.llm.request import Request
 from axonhub_cli.llm.response import Response, Usage
-from axonhub_cli.protocols.base import JSON, NO_HEADERS, SSE, Call, Encoded, Manners, Operation, Unsealer
+from axonhub_cli.protocols.base import JSON, NO_HEADERS, SSE, Call, Edited, Encoded, Manners, Operation, Unsealer
 from axonhub_cli.protocols.failures import read_error
-from axonhub_cli.protocols.openai_chat import decode, errors, http, request, response, usage
+from axonhub_cli.protocols.openai_chat import decode, errors, forgetting, http, request, response, usage
 from axonhub_cli.protocols.openai_chat.echo import with_placeholders
 from axonhub_cli.protocols.openai_chat.stream import ChatStreamDecoder
 from axonhub_cli.protocols.openai_chat.watch import ChatStreamWatcher
@@ -65,6 +65,10 @@ class ChatCodec:
     def encode_error(self, error: APIError) -> tuple[int, JSON]:
         """See `base.Codec`."""
         return errors.encode_error(error)
+
+    def without_state(self, payload: JSON) -> Edited:
+        """See `base.Codec`."""
+        return forgetting.without_state(payload)
 
     def call(self, operation: Operation, model: str, key: str, stream: bool, quirks: Quirks) -> Call:
         """See `base.Codec`."""

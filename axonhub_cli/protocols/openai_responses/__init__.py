@@ -8,11 +8,11 @@ from typing import Any
 from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.llm.request import Request
 from axonhub_cli.llm.response import Response, Usage
-from axonhub_cli.protocols.base import JSON, NO_HEADERS, SSE, Call, Encoded, Manners, Operation, Unsealer
+from axonhub_cli.protocols.base import JSON, NO_HEADERS, SSE, Call, Edited, Encoded, Manners, Operation, Unsealer
 from axonhub_cli.protocols.failures import read_error
 from axonhub_cli.protocols.opaque import strip_sealed
 from axonhub_cli.protocols.openai_models import listed_ids
-from axonhub_cli.protocols.openai_responses import encode, errors, http, lower, request, response
+from axonhub_cli.protocols.openai_responses import encode, errors, forgetting, http, lower, request, response
 from axonhub_cli.protocols.openai_responses.encoder import StreamEncoder
 from axonhub_cli.protocols.openai_responses.stream import StreamDecoder
 from axonhub_cli.protocols.openai_responses.watcher import StreamWatcher
@@ -63,6 +63,10 @@ class ResponsesCodec:
 
     def encode_error(self, error: APIError) -> tuple[int, JSON]:
         return errors.encode_error(error)
+
+    def without_state(self, payload: JSON) -> Edited:
+        """See `base.Codec`."""
+        return forgetting.without_state(payload)
 
     def call(self, operation: Operation, model: str, key: str, stream: bool, quirks: Quirks) -> Call:
         return http.call(operation, key, stream, quirks)
