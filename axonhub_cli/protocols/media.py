@@ -2,7 +2,26 @@
 
 from __future__ import annotations
 
+import base64
+
 from axonhub_cli.llm.content import FilePart, OpaquePart, TextPart
+
+_MAGIC = {
+    b"\x89PNG\r\n\x1a\n": "image/png",
+    b"\xff\xd8\xff": "image/jpeg",
+    b"GIF8": "image/gif",
+    b"%PDF": "application/pdf",
+}
+SHOWN = frozenset({*_MAGIC.values(), "image/webp"})
+
+
+def shown_type(data: str) -> str | None:
+    """The media type that the first bytes of base64 show, whatever was said of it (pitfall 78); one of `SHOWN`. Raises
+    ValueError where they are no base64."""
+    first = base64.b64decode(data[:24], validate=True)
+    if first.startswith(b"RIFF") and first[8:12] == b"WEBP":
+        return "image/webp"
+    return next((kind for magic, kind in _MAGIC.items() if first.startswith(magic)), None)
 
 
 def file_name(part: FilePart) -> str | None:

@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+import msgspec
+
 from axonhub_cli.llm.content import (
     CustomTool,
     FunctionTool,
@@ -22,6 +24,7 @@ from axonhub_cli.llm.content import (
     ToolKind,
 )
 from axonhub_cli.llm.request import Request
+from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.patch import lower_custom
 
 MAX_NAME = 64
@@ -75,6 +78,22 @@ def declared_name(tool: CallableTool) -> tuple[str | None, str]:
 def call_name(part: ToolCallPart) -> str:
     """The flat name under which a call's tool is declared."""
     return _FIXED_NAMES.get(part.kind) or flat_name(part.namespace, part.name)
+
+
+def call_input(part: ToolCallPart, losses: Losses) -> dict[str, Any]:
+    """A call's input on wires where it is an object, whatever the model once wrote (pitfalls 6, 46)."""
+    if part.kind is ToolKind.CUSTOM:
+        return {"input": part.input}
+    if not part.input.strip():
+        return {}
+    try:
+        value = msgspec.json.decode(part.input)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        value = part.input.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return value
+    losses.add("messages.tool_call.input", "it is no JSON object; it was wrapped in one")
+    return {"input": value}
 
 
 def as_function(tool: CallableTool, name: str) -> FunctionTool:

@@ -6,12 +6,9 @@ https://platform.claude.com/docs/en/api/messages (content); pitfalls 10, 11, 63-
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from typing import Any
-
-import msgspec
 
 from axonhub_cli.llm.content import (
     AudioPart,
@@ -24,7 +21,6 @@ from axonhub_cli.llm.content import (
     RefusalPart,
     TextPart,
     ToolCallPart,
-    ToolKind,
     ToolResultPart,
     ToolsPart,
 )
@@ -34,20 +30,13 @@ from axonhub_cli.protocols.anthropic_messages.fields import NAME
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.compaction import SUMMARY
 from axonhub_cli.protocols.losses import Losses
-from axonhub_cli.protocols.patch import wrap_input
+from axonhub_cli.protocols.media import SHOWN, shown_type
 from axonhub_cli.protocols.results import found_tools, opened
-from axonhub_cli.protocols.tools import call_name
+from axonhub_cli.protocols.tools import call_input, call_name
 from axonhub_cli.vendors import Quirks
 
 MAX_IMAGE = 32 * 1024 * 1024  # characters of one image; the API takes requests of 32 MB
 _DATA_URL = re.compile(r"data:([^;,]*)((?:;[^;,]*)*),", re.IGNORECASE)
-_IMAGES = {
-    b"\x89PNG\r\n\x1a\n": "image/png",
-    b"\xff\xd8\xff": "image/jpeg",
-    b"GIF8": "image/gif",
-    b"%PDF": "application/pdf",
-}
-_KNOWN = frozenset({*_IMAGES.values(), "image/webp"})
 _PLACE = re.compile(r"content\[(\d+)\](\..*)?\Z", re.DOTALL)
 
 
@@ -111,8 +100,7 @@ class BlockWriter:
     def call(self, part: ToolCallPart, call_id: str) -> JSON:
         """A tool call; its input is an object, whatever the model once wrote (pitfalls 6, 46)."""
         self._losses.state(part.opaque, "tool_call")
-        text = wrap_input(part.input) if part.kind is ToolKind.CUSTOM else part.input
-        return {"type": "tool_use", "id": call_id, "name": call_name(part), "input": self._input(text)}
+        return {"type": "tool_use", "id": call_id, "name": call_name(part), "input": call_input(part, self._losses)}
 
     def result(self, part: ToolResultPart, call_id: str, kept: Mapping[str, Any]) -> JSON | None:
         """A tool's result with its images inside (pitfall 10); `kept` as from `kept_fields`."""
@@ -130,18 +118,6 @@ class BlockWriter:
         if part.failed is not None:
             written["is_error"] = part.failed
         return restored(written, {path: value for path, value in kept.items() if not path.startswith(".content[")})
-
-    def _input(self, text: str) -> Any:
-        if not text.strip():
-            return {}
-        try:
-            value = msgspec.json.decode(text)
-        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-            value = text.encode("utf-8", "replace").decode()
-        if isinstance(value, dict):
-            return value
-        self._losses.add("messages.tool_call.input", "it is no JSON object; it was wrapped in one")
-        return {"input": value}
 
     def _text(self, part: TextPart) -> JSON | None:
         if not part.text.strip():
@@ -168,7 +144,7 @@ class BlockWriter:
         if source is None or len(part.url) > MAX_IMAGE:
             self._losses.add("messages.image", "its data cannot be read, or is too large")
             return text_block("[image left out: it cannot be read]")
-        if source["media_type"] not in _KNOWN:
+        if source["media_type"] not in SHOWN:
             self._losses.add("messages.image", f"Claude takes no {source['media_type']}")
             return text_block("[image left out: it is of an unknown kind]")
         kind = "document" if source["media_type"] == "application/pdf" else "image"
@@ -220,24 +196,21 @@ def _base64(url: str) -> JSON | None:
         return None
     data = url[head.end() :]
     try:
-        first = base64.b64decode(data[:24], validate=True)
-    except (binascii.Error, ValueError):
+        media = shown_type(data)
+    except ValueError:
         return None
-    media = next((kind for magic, kind in _IMAGES.items() if first.startswith(magic)), None)
-    if media is None and first.startswith(b"RIFF") and first[8:12] == b"WEBP":
-        media = "image/webp"
     return {"type": "base64", "media_type": media or head[1].lower() or "image/png", "data": data}
 
 
 def _document(data: str) -> JSON | None:
     """Base64 or a data: URL; plain text is decoded, everything that is neither text nor PDF is refused there."""
     source = _base64(data if data.startswith("data:") else f"data:application/pdf;base64,{data}")
-    if source is None or source["media_type"] in _KNOWN:
+    if source is None or source["media_type"] in SHOWN:
         return source
     if source["media_type"].startswith("image/"):
         return None
     try:
         text = base64.b64decode(source["data"], validate=True).decode()
-    except (binascii.Error, ValueError):
+    except ValueError:  # no base64, no text
         return None
     return {"type": "text", "media_type": "text/plain", "data": text}

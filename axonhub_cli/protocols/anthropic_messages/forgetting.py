@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from axonhub_cli.protocols.anthropic_messages.thinking import UNSIGNED, budgeted, switched_off, unsigned_loop
+from axonhub_cli.protocols.anthropic_messages.thinking import budgeted, switched_off, unsigned_loop
 from axonhub_cli.protocols.base import JSON, Edited, Loss
+from axonhub_cli.protocols.claude import UNSIGNED
 from axonhub_cli.protocols.omissions import UNREADABLE, kind_of
 
 _THINKING = frozenset({"thinking", "redacted_thinking"})

@@ -9,9 +9,9 @@ from axonhub_cli.llm.content import OpaquePart, TextPart, ToolCallPart, ToolsPar
 from axonhub_cli.llm.request import Message, Request, Role
 from axonhub_cli.protocols.anthropic_messages.content import BlockWriter, kept_fields, restored, text_block
 from axonhub_cli.protocols.anthropic_messages.fields import NAME
-from axonhub_cli.protocols.anthropic_messages.models import model_of
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.call_ids import CallIds
+from axonhub_cli.protocols.claude import model_of
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.media import left_out
 from axonhub_cli.protocols.results import NO_RESULT, pair_results

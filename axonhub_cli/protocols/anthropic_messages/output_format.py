@@ -12,8 +12,8 @@ import msgspec
 
 from axonhub_cli.llm.request import Request, ResponseFormat
 from axonhub_cli.protocols.anthropic_messages.content import text_block
-from axonhub_cli.protocols.anthropic_messages.models import model_of
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.claude import model_of
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.vendors import Quirks
 

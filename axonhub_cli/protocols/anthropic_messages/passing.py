@@ -8,8 +8,9 @@ from axonhub_cli.protocols.anthropic_messages.clouds import fitted
 from axonhub_cli.protocols.anthropic_messages.fields import NAME, NO_WORD
 from axonhub_cli.protocols.anthropic_messages.http import passed_betas
 from axonhub_cli.protocols.anthropic_messages.request import allowed
-from axonhub_cli.protocols.anthropic_messages.thinking import UNSIGNED, budgeted, switched_off, unsigned_loop
+from axonhub_cli.protocols.anthropic_messages.thinking import budgeted, switched_off, unsigned_loop
 from axonhub_cli.protocols.base import JSON, NO_HEADERS, Encoded
+from axonhub_cli.protocols.claude import UNSIGNED
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.opaque import strip_thinking
 from axonhub_cli.protocols.retarget import retarget

@@ -15,11 +15,11 @@ from axonhub_cli.protocols.anthropic_messages.content import text_block
 from axonhub_cli.protocols.anthropic_messages.decode import BILLING_KEY, TIERS
 from axonhub_cli.protocols.anthropic_messages.fields import NAME, NO_WORD
 from axonhub_cli.protocols.anthropic_messages.messages import encode_messages
-from axonhub_cli.protocols.anthropic_messages.models import model_of
 from axonhub_cli.protocols.anthropic_messages.output_format import encode_format
 from axonhub_cli.protocols.anthropic_messages.thinking import encode_thinking, excluded
 from axonhub_cli.protocols.anthropic_messages.tools import encode_choice, encode_tools
 from axonhub_cli.protocols.base import JSON, Encoded
+from axonhub_cli.protocols.claude import model_of
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.refusals import refuse
 from axonhub_cli.vendors import Quirks

@@ -11,29 +11,13 @@ from typing import Any
 
 from axonhub_cli.llm.request import Reasoning, Request
 from axonhub_cli.protocols.anthropic_messages.fields import NAME
-from axonhub_cli.protocols.anthropic_messages.models import Model, model_of
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.claude import BUDGETS, MIN_BUDGET, UNSIGNED, Model, effort_for, model_of
+from axonhub_cli.protocols.efforts import LEVELS, OFF, clamp
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.vendors import Quirks
 
-LEVELS = ("minimal", "low", "medium", "high", "xhigh", "max", "ultra")
-OFF = "none"
-UNSIGNED = "the calls being answered lack their signed thinking; off for this answer"
-MIN_BUDGET = 1024
-_BUDGETS = {"minimal": 1024, "low": 4096, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 32768, "ultra": 32768}
-_STEPS = ((1024, "low"), (8192, "medium"), (24576, "high"))
 _FORCED = frozenset({"any", "tool"})
-
-
-def clamp(effort: str, legal: Sequence[str]) -> str | None:
-    """The nearest legal level that is not below, else the highest; None for an unknown word."""
-    if effort in legal:
-        return effort
-    known = [level for level in LEVELS if level in legal]
-    if effort not in LEVELS or not known:
-        return None
-    rank = LEVELS.index(effort)
-    return next((level for level in known if LEVELS.index(level) >= rank), known[-1])
 
 
 def encode_thinking(request: Request, max_tokens: int, quirks: Quirks, losses: Losses) -> JSON:
@@ -164,12 +148,12 @@ class _Writer:
         if effort not in LEVELS:
             self._losses.add("reasoning.effort", f"{effort!r} is unknown here")
             return {}
-        fields = self._budget(min(_BUDGETS[effort], max_tokens // 2))
+        fields = self._budget(min(BUDGETS[effort], max_tokens // 2))
         return fields | self._effort(effort) if self._style == "enabled" and fields else fields
 
     def _adaptive(self, effort: str | None, budget: int | None) -> JSON:
         if effort is None and budget is not None:
-            effort = next((word for limit, word in _STEPS if budget <= limit), "xhigh")
+            effort = effort_for(budget)
             self._losses.add("reasoning.budget", f"this model takes no number of tokens; effort is {effort}")
         return {"thinking": {"type": "adaptive"}} | self._effort(effort)
 

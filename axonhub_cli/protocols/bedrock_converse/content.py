@@ -6,12 +6,9 @@ https://docs.aws.amazon.com/bedrock/latest/APIReference/API_runtime_ContentBlock
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
 from typing import Any
-
-import msgspec
 
 from axonhub_cli.llm.content import (
     AudioPart,
@@ -24,7 +21,6 @@ from axonhub_cli.llm.content import (
     RefusalPart,
     TextPart,
     ToolCallPart,
-    ToolKind,
     ToolResultPart,
     ToolsPart,
 )
@@ -32,12 +28,11 @@ from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.bedrock_converse.response import NAME
 from axonhub_cli.protocols.compaction import SUMMARY
 from axonhub_cli.protocols.losses import Losses
-from axonhub_cli.protocols.patch import wrap_input
+from axonhub_cli.protocols.media import shown_type
 from axonhub_cli.protocols.results import found_tools, opened
-from axonhub_cli.protocols.tools import call_name
+from axonhub_cli.protocols.tools import call_input, call_name
 from axonhub_cli.vendors import Quirks
 
-_IMAGES = {b"\x89PNG\r\n\x1a\n": "png", b"\xff\xd8\xff": "jpeg", b"GIF8": "gif"}
 _DOCUMENTS = ("pdf", "csv", "doc", "docx", "xls", "xlsx", "html", "txt", "md")
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9 ()\[\]-]+")
 
@@ -82,8 +77,7 @@ class BlockWriter:
     def call(self, part: ToolCallPart, call_id: str) -> JSON:
         """A tool call; its input is an object, whatever the model once wrote (pitfalls 6, 46)."""
         self._losses.state(part.opaque, "tool_call")
-        text = wrap_input(part.input) if part.kind is ToolKind.CUSTOM else part.input
-        return {"toolUse": {"toolUseId": call_id, "name": call_name(part), "input": self._input(text)}}
+        return {"toolUse": {"toolUseId": call_id, "name": call_name(part), "input": call_input(part, self._losses)}}
 
     def result(self, part: ToolResultPart, call_id: str) -> JSON:
         """A tool's result with its images inside (pitfall 10)."""
@@ -93,18 +87,6 @@ class BlockWriter:
         if part.name is not None:
             self._losses.add("messages.name", "the call says which tool it was")
         return result_block(call_id, found, failed=part.failed)
-
-    def _input(self, text: str) -> JSON:
-        if not text.strip():
-            return {}
-        try:
-            value = msgspec.json.decode(text)
-        except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-            value = text.encode("utf-8", "replace").decode()
-        if isinstance(value, dict):
-            return value
-        self._losses.add("messages.tool_call.input", "it is no JSON object; it was wrapped in one")
-        return {"input": value}
 
     def _reasoning(self, part: ReasoningPart) -> JSON | None:
         """What was signed goes back as it came; what is foreign or unsigned is dropped, never forged (pitfall 63)."""
@@ -161,16 +143,13 @@ def _data(text: str) -> str | None:
         return None
     try:
         base64.b64decode(data, validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         return None
     return data
 
 
 def _image_format(url: str, data: str) -> str:
     """What its first bytes show (pitfall 78), else what it says of itself."""
-    first = base64.b64decode(data[:24])
-    found = next((kind for magic, kind in _IMAGES.items() if first.startswith(magic)), None)
-    if found is None and first.startswith(b"RIFF") and first[8:12] == b"WEBP":
-        found = "webp"
+    shown = shown_type(data) or ""
     said: Any = re.match(r"data:image/(png|jpeg|gif|webp)\b", url)
-    return found or (said[1] if said else "png")
+    return shown.removeprefix("image/") if shown.startswith("image/") else (said[1] if said else "png")

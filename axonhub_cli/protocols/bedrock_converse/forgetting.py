@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from axonhub_cli.protocols.base import JSON, Edited, Loss
-from axonhub_cli.protocols.bedrock_converse.thinking import UNSIGNED, unsigned_loop
+from axonhub_cli.protocols.bedrock_converse.thinking import unsigned_loop
+from axonhub_cli.protocols.claude import UNSIGNED
 from axonhub_cli.protocols.omissions import UNREADABLE
 
 _NOTHING = {"text": "[nothing was said]"}  # a message has content, and users and assistants take turns

@@ -10,10 +10,10 @@ import msgspec
 from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols.base import JSON, Encoded
 from axonhub_cli.protocols.bedrock_converse.messages import encode_messages
-from axonhub_cli.protocols.bedrock_converse.models import caches, claude_version
 from axonhub_cli.protocols.bedrock_converse.response import NAME
 from axonhub_cli.protocols.bedrock_converse.thinking import encode_thinking
 from axonhub_cli.protocols.bedrock_converse.tools import encode_tools
+from axonhub_cli.protocols.claude import model_of
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.refusals import refuse
 from axonhub_cli.vendors import Quirks
@@ -21,6 +21,7 @@ from axonhub_cli.vendors import Quirks
 ONLY_JSON = "Answer with one JSON value and nothing else: no prose, no code fence."
 _OTHERS = ("top_k", "presence_penalty", "frequency_penalty", "seed", "logprobs", "top_logprobs")
 _TIERS = frozenset({"default", "flex", "priority"})
+_CACHING = ("claude", "nova")  # models that take cache points; others refuse them
 _TURNS = 2  # whose ends are marked for the cache
 
 
@@ -33,7 +34,7 @@ def encode_request(request: Request, quirks: Quirks) -> Encoded:
     choice = tools.get("toolChoice") if tools else None
     form = _format(request, system, quirks, losses)
     thinking = encode_thinking(request, choice, messages, quirks, losses)
-    if caches(request.model) and quirks.cache_control:
+    if quirks.cache_control and any(name in request.model.lower() for name in _CACHING):
         _mark(system, tools, messages)
     payload: JSON = {"messages": messages}
     optional: JSON = {
@@ -51,15 +52,15 @@ def encode_request(request: Request, quirks: Quirks) -> Encoded:
 
 def _inference(request: Request, thinking: JSON, quirks: Quirks, losses: Losses) -> JSON:
     """Sampling as far as the model takes it (pitfall 73). Without a limit a model writes as much as it can."""
-    sampling, version = request.sampling, claude_version(request.model) or (0, 0)
+    sampling, model = request.sampling, model_of(request.model)
     given = {"temperature": sampling.temperature, "topP": sampling.top_p}
     fields = {"temperature": "temperature", "topP": "top_p"}
     thinks = thinking.get("thinking", {}).get("type") in ("enabled", "adaptive")
-    if thinks or version >= (4, 7):
+    if thinks or model.since(4, 7):
         for name in [name for name, value in given.items() if value is not None]:
             losses.add(fields[name], "not beside thinking" if thinks else "this model takes no sampling parameters")
         given = {}
-    elif None not in given.values() and version >= (4, 1):
+    elif None not in given.values() and model.since(4, 1):
         del given["topP"]
         losses.add("top_p", "this model takes either temperature or top_p")
     if (given.get("temperature") or 0) > 1:

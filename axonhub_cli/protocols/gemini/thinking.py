@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from axonhub_cli.llm.request import Reasoning, Request
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.efforts import LEVELS, OFF, clamp
 from axonhub_cli.protocols.gemini.models import Thinking, thinking, thinking_style
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.vendors import Quirks
 
-OFF = "none"
 AUTOMATIC = -1  # the model decides
-_LEVELS = ("minimal", "low", "medium", "high", "xhigh", "max", "ultra")
 # Google's own table for OpenAI's words: https://ai.google.dev/gemini-api/docs/openai#thinking
 _BUDGETS = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
 
@@ -46,23 +45,17 @@ def _level(reasoning: Reasoning, model: str, quirks: Quirks, losses: Losses) -> 
     legal = [level for level in thinking(model).levels or Thinking().levels if level in quirks.efforts]
     if effort == OFF:
         effort = "minimal"  # it cannot be switched off
-        losses.add("reasoning.effort", f"this model always thinks; {_clamp(effort, legal)!r} is the least")
-    elif effort not in _LEVELS:
+        losses.add("reasoning.effort", f"this model always thinks; {clamp(effort, legal)!r} is the least")
+    elif effort not in LEVELS:
         losses.add("reasoning.effort", f"{effort!r} is unknown to this upstream")
         return {}
-    level = _clamp(effort, legal)
+    level = clamp(effort, legal)
     if level is None:
         losses.add("reasoning.effort", "this upstream has no levels")
         return {}
     if level != effort and reasoning.effort != OFF:
         losses.add("reasoning.effort", f"{effort!r} was sent as {level!r}")
     return {"thinkingLevel": level.upper()}
-
-
-def _clamp(effort: str, legal: list[str]) -> str | None:
-    """The nearest legal level that is not below, else the highest."""
-    above = [level for level in legal if _LEVELS.index(level) >= _LEVELS.index(effort)]
-    return above[0] if above else (legal[-1] if legal else None)
 
 
 def _budget(reasoning: Reasoning, model: str, losses: Losses) -> JSON:
@@ -81,7 +74,7 @@ def _budget(reasoning: Reasoning, model: str, losses: Losses) -> JSON:
         if not able.off:
             losses.add("reasoning.effort", f"this model always thinks; {able.least} tokens are the least")
         return {"thinkingBudget": 0 if able.off else able.least}
-    if effort not in _LEVELS:
+    if effort not in LEVELS:
         losses.add("reasoning.effort", f"{effort!r} is unknown to this upstream")
         return {}
     if effort not in _BUDGETS:

@@ -7,9 +7,9 @@ from typing import Any
 from axonhub_cli.llm.content import ReasoningPart
 from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.efforts import OFF
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.openai_chat.details import FIELD, STATE, rebuilt, stored
-from axonhub_cli.protocols.openai_chat.effort import OFF
 from axonhub_cli.protocols.openai_chat.fields import NAME
 from axonhub_cli.vendors import Quirks
 

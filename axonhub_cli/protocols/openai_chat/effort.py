@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols.base import JSON
-from axonhub_cli.protocols.efforts import effort_of_budget
+from axonhub_cli.protocols.efforts import LEVELS, OFF, clamp, effort_of_budget
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.vendors import Quirks
-
-LEVELS = ("minimal", "low", "medium", "high", "xhigh", "max", "ultra")
-OFF = "none"
-
-
-def clamp(effort: str, legal: Sequence[str]) -> str | None:
-    """The nearest legal level that is not below, else the highest; None for an unknown word or where none is legal."""
-    if effort not in LEVELS:
-        return effort if effort in legal else None
-    known = [level for level in LEVELS if level in legal]
-    above = [level for level in known if LEVELS.index(level) >= LEVELS.index(effort)]
-    return above[0] if above else (known[-1] if known else None)
 
 
 def encode_effort(request: Request, quirks: Quirks, losses: Losses) -> JSON:

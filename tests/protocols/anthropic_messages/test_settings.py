@@ -9,8 +9,8 @@ import pytest
 from axonhub_cli.llm.content import ReasoningPart, ToolCallPart
 from axonhub_cli.llm.request import ChoiceMode, Reasoning, ResponseFormat, Sampling, ToolChoice
 from axonhub_cli.protocols.anthropic_messages import CODEC
-from axonhub_cli.protocols.anthropic_messages.models import model_of
-from axonhub_cli.protocols.anthropic_messages.thinking import LEVELS
+from axonhub_cli.protocols.claude import model_of
+from axonhub_cli.protocols.efforts import LEVELS
 from axonhub_cli.vendors import Quirks
 from tests.protocols.anthropic_messages.helpers import (
     NAME,

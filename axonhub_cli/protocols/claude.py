@@ -15,6 +15,12 @@ _NAME = re.compile(r"claude-(?:([a-z]+)-)?(\d{1,2})(?!\d)(?:[-.](\d{1,2})(?!\d))
 UNKNOWN_OUTPUT = 32_768  # tokens; servers of other models take it, and few answers are longer
 _OUTPUTS = (((4, 6), 128_000), ((4, 2), 64_000), ((3, 7), 64_000), ((3, 5), 8_192), ((3, 0), 4_096))
 
+MIN_BUDGET = 1024  # thinking tokens; fewer are refused
+# Thinking tokens for OpenAI's words, where a model takes a number, and words for a number, where it takes those.
+BUDGETS = {"minimal": 1024, "low": 4096, "medium": 8192, "high": 16384, "xhigh": 24576, "max": 32768, "ultra": 32768}
+_STEPS = ((1024, "low"), (8192, "medium"), (24576, "high"))
+UNSIGNED = "the calls being answered lack their signed thinking; off for this answer"
+
 
 class Model(Struct, frozen=True):
     """`version` is None for a model that is no Claude."""
@@ -49,6 +55,11 @@ class Model(Struct, frozen=True):
     def efforts(self) -> tuple[str, ...]:
         """The words of output_config.effort, lowest first."""
         return ("low", "medium", "high", "xhigh", "max") if self.since(4, 7) else ("low", "medium", "high", "max")
+
+
+def effort_for(budget: int) -> str:
+    """The word for a number of thinking tokens."""
+    return next((word for limit, word in _STEPS if budget <= limit), "xhigh")
 
 
 @lru_cache(maxsize=256)
