@@ -57,7 +57,7 @@ class SocketClient:
     def beat(self, data: bytes, headers: Mapping[str, str]) -> None:
         """See `Client`."""
         if data:
-            self._keepalives.begin(lambda: self.send(data, headers))
+            self._keepalives.begin(lambda: self._alive(data))
 
     async def settle(self) -> None:
         """See `Client`."""

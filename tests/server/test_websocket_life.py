@@ -6,6 +6,7 @@ import aiohttp
 import pytest
 from msgspec.structs import replace
 
+from axonhub_cli.server.websocket import SocketClient
 from tests.server.hub import CALM, FAST, hub
 from tests.server.sockets import emptied, half, id_of, said, talk, talking
 from tests.server.speakers import speaks
@@ -237,3 +238,17 @@ async def test_a_client_that_does_not_read_is_cut_off(tmp_path):  # reliability 
         record = await h.finished(5)
         assert record.status == "canceled"
         assert up.calls[0].closed.is_set() or await asyncio.wait_for(up.calls[0].closed.wait(), 2)
+
+
+async def test_a_keepalive_that_comes_too_late_is_no_part_of_the_next_turn():
+    frames: list[bytes] = []
+
+    class Response:
+        async def send_frame(self, frame: bytes, _kind: object) -> None:
+            frames.append(frame)
+
+    client = SocketClient(Response(), None, FAST)
+    client.beat(b'event: keepalive\ndata: {"type":"keepalive"}\n\n', {})
+    await client.end(b'event: response.completed\ndata: {"type":"response.completed"}\n\n', {})
+    await client.settle()
+    assert frames == [b'{"type":"response.completed"}']
