@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Any
 
@@ -211,15 +211,6 @@ def _codex_entry(name: str, target: str, priority: int) -> JSON:
         "supports_search_tool": True,
         "use_responses_lite": False,
     }
-
-
-def target_of(profile: Profile | None) -> Mapping[str, str]:
-    """For the exact rules of a profile: the name asked for -> its target (first rule wins)."""
-    found: dict[str, str] = {}
-    for rule in profile.rules if profile else ():
-        if rule.enabled and not rule.regex:
-            found.setdefault(rule.pattern, rule.target)
-    return found
 
 
 def _allows(profile: Profile | None, channel: Channel) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-PATIENCE_S = 60.0
 MAX_HELD = 1 << 20
 
 
@@ -10,12 +9,11 @@ class CommitGate:
     """Holds one attempt's bytes until its output has started (pitfalls 135, 136).
 
     While `committed` is False the attempt may be given up and nothing of it reaches the client: drop the
-    gate with the attempt and make another for the next. Times are in seconds of one monotonic clock.
+    gate with the attempt and make another for the next.
     """
 
-    def __init__(self, now: float, patience: float = PATIENCE_S, limit: int = MAX_HELD) -> None:
+    def __init__(self, limit: int = MAX_HELD) -> None:
         self.committed = False
-        self.deadline = now + patience
         self._limit = limit
         self._held = bytearray()
 
@@ -26,13 +24,6 @@ class CommitGate:
             return data
         self._held += data
         return self.commit() if output or len(self._held) > self._limit else b""
-
-    def expire(self, now: float) -> bytes:
-        """What may go because the upstream has been silent for too long; empty before the deadline.
-        `committed` tells whether to send headers and keepalives from now on."""
-        if self.committed or now < self.deadline:
-            return b""
-        return self.commit()
 
     def commit(self) -> bytes:
         """Opens the gate whatever has come; returns what it held."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -103,7 +102,7 @@ class Attempt:
         reply = await self._open(transports)
         headers |= self._shown(reply.headers)
         self._relay = self._prepared.relay(self._asked, beginning.response_id, beginning.created, beginning.encoder)
-        self._gate = CommitGate(asyncio.get_running_loop().time())
+        self._gate = CommitGate()
         try:
             await self._pump(reply, headers)
         except Failure as failure:
@@ -181,7 +180,8 @@ class Attempt:
             # As with keys that cannot be read: the words are for whoever tests the channel (reliability S22).
             words = f"The channel's credentials cannot be used; `axonhub channel test {channel.name}` says why."
             raise Failure(faults.unusable_key(words)) from problem
-        self._prepared = replace(self._prepared, call=call)
+        if call is not self._prepared.call:
+            self._prepared = replace(self._prepared, call=call)
         return call
 
     async def _refusal(self, reply: Reply) -> APIError:

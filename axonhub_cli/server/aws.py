@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from importlib import import_module
 from typing import Any
@@ -31,7 +32,8 @@ class AWSKeys:
         """The headers that show who asks, and what in them is secret. Raises ConfigError, ImportError."""
         if call.key and ":" not in call.key:
             return {"authorization": f"Bearer {call.key}"}, (call.key,)
-        await asyncio.to_thread(import_module, "botocore.session")  # a tenth of a second, once
+        if "botocore.session" not in sys.modules:
+            await asyncio.to_thread(import_module, "botocore.session")  # a tenth of a second
         if call.key:
             credentials = _given(call.key)
         else:

@@ -292,6 +292,8 @@ class Exchange:
         self, status: RequestStatus, http_status: int | None, error: APIError | None, bodies: Sequence[Body] = ()
     ) -> None:
         """Only the first call counts."""
+        if self._journal.over:
+            return
         attempt = self._attempt
         self._journal.end_attempts(status, error)
         watch = attempt.watch if attempt is not None else None

@@ -66,6 +66,11 @@ class Journal:
         self._over = False
 
     @property
+    def over(self) -> bool:
+        """`finish` was called: nothing more is written down."""
+        return self._over
+
+    @property
     def elapsed(self) -> float:
         """Seconds since the request came."""
         return self._clock() - self._started

@@ -13,7 +13,7 @@ import msgspec
 from axonhub_cli.llm.content import FunctionTool, HostedTool, Tool
 from axonhub_cli.llm.request import Request, ResponseFormat, ToolChoice
 from axonhub_cli.protocols.base import JSON, Encoded, Loss
-from axonhub_cli.protocols.efforts import effort_of_budget
+from axonhub_cli.protocols.efforts import OFF, clamp, effort_of_budget
 from axonhub_cli.protocols.openai_responses.fields import LOGPROBS, NAME
 from axonhub_cli.protocols.openai_responses.history import History
 from axonhub_cli.protocols.openai_responses.lower import lower_tool
@@ -22,7 +22,6 @@ from axonhub_cli.protocols.refusals import refuse
 from axonhub_cli.protocols.tools import CallableTool, ToolNames, declared_name, flat_name
 from axonhub_cli.vendors import Quirks
 
-EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra")
 _REQUIRED = frozenset({"model", "input", "instructions", "stream", "tools", "tool_choice"})
 _NO_WORD = "Responses has no word for it"
 _LOSSES = ("top_k", "presence_penalty", "frequency_penalty", "seed")
@@ -193,25 +192,14 @@ def _reasoning(request: Request, quirks: Quirks, native: JSON, losses: list[Loss
     if reasoning.budget is not None:
         losses.append(Loss("reasoning.budget", f"Responses counts no thinking tokens; effort is {effort}"))
     if effort is not None:
-        legal = clamp_effort(effort, quirks.efforts) if quirks.effort_style != "none" else None
+        least = "minimal" if effort == OFF and OFF not in quirks.efforts else effort
+        legal = clamp(least, quirks.efforts) if quirks.effort_style != "none" else None
         if legal != effort:
             losses.append(
                 Loss("reasoning.effort", f"{effort} becomes {legal}" if legal else "this vendor has no effort")
             )
         value = {**({"effort": legal} if legal else {}), **value}
     return value | ({"summary": reasoning.summary} if reasoning.summary else {})
-
-
-def clamp_effort(effort: str, legal: tuple[str, ...]) -> str | None:
-    """The nearest effort not below that the vendor has, else its highest (pitfall 16). None where there is none,
-    or where the word is unknown."""
-    if effort in legal:
-        return effort
-    known = [word for word in EFFORTS if word in legal]
-    if effort not in EFFORTS or not known:
-        return None
-    rank = EFFORTS.index(effort)
-    return next((word for word in known if EFFORTS.index(word) >= rank), known[-1])
 
 
 def _text(payload: JSON, request: Request, quirks: Quirks, native: JSON, losses: list[Loss]) -> JSON:

@@ -11,8 +11,9 @@ import pytest
 from google import genai
 
 from axonhub_cli.llm.fold import fold
+from axonhub_cli.llm.tokens import estimate_request
 from axonhub_cli.protocols.gemini import CODEC
-from axonhub_cli.protocols.gemini.count import estimate_count
+from axonhub_cli.protocols.gemini.count import encode_count
 from tests.protocols.laws import STREAMS, decode, translation
 
 CALLS = next(stream for stream in STREAMS if stream.path.name == "interleaved-calls.stream.sse")
@@ -30,7 +31,7 @@ class Handler(BaseHTTPRequestHandler):
             said = relay.keepalive() + relay.feed(CALLS.data[:400]) + relay.keepalive() + relay.feed(CALLS.data[400:])
             said += relay.close()
         elif ":count" in self.path:
-            said = json.dumps(estimate_count(request)).encode()
+            said = json.dumps(encode_count(estimate_request(request))).encode()
         else:
             said = json.dumps(CODEC.encode_response(fold(decode(CALLS)), request)).encode()
         self.send_response(200)

@@ -16,8 +16,8 @@ from axonhub_cli.llm.content import (
 )
 from axonhub_cli.llm.request import Message, Reasoning, Request, ResponseFormat, Role, Sampling
 from axonhub_cli.protocols.base import Loss
+from axonhub_cli.protocols.efforts import clamp
 from axonhub_cli.protocols.openai_responses import CODEC
-from axonhub_cli.protocols.openai_responses.encode import clamp_effort
 from axonhub_cli.vendors import Quirks
 
 from .helpers import NATIVE, PLAIN, load, request, requests
@@ -160,7 +160,7 @@ def test_compaction_goes_without_tools_131() -> None:
     ],
 )
 def test_effort_16(effort: str, legal: tuple[str, ...], found: str | None) -> None:
-    assert clamp_effort(effort, legal) == found
+    assert clamp(effort, legal) == found
     payload, losses = encode(Request("m", reasoning=Reasoning(effort)), Quirks(efforts=legal))
     assert payload.get("reasoning", {}).get("effort") == found
     assert bool(losses) == (effort != found)
