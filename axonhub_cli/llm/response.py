@@ -26,6 +26,12 @@ class FinishReason(Struct, frozen=True):
     kind: FinishKind
     raw: str | None = None
 
+    def beside(self, *, calls: bool) -> FinishReason:
+        """The same, true to whether there are tool calls: some servers say stop beside them, and the reverse."""
+        if self.kind is (FinishKind.STOP if calls else FinishKind.TOOL_CALLS):
+            return FinishReason(FinishKind.TOOL_CALLS if calls else FinishKind.STOP, self.raw)
+        return self
+
 
 class Usage(Struct, frozen=True):
     """Token counts; None is unknown.

@@ -1,4 +1,4 @@
-"""JSON schemas of tools, made fit for vendors that are strict, and arguments made fit for such schemas."""
+"""JSON schemas: of tools, made fit for strict vendors; arguments made fit for them; of answers, told in words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+_ONLY_JSON = "Answer with one JSON value and nothing else: no prose, no code fence."
 # Keys of the Responses API at a schema's own level; other vendors refuse them or act on them (pitfall 5).
 _ANNOTATIONS = frozenset({"encrypted", "defer_loading"})
 _WORDS = tuple(b'"%b":' % name.encode() for name in sorted(_ANNOTATIONS))
@@ -33,6 +34,13 @@ _DECODER = msgspec.json.Decoder(float_hook=Decimal)  # keeps every digit
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 Schema = Mapping[str, Any]
+
+
+def in_words(schema: Mapping[str, Any] | None) -> str:
+    """What asks a model for JSON, where its upstream checks no format; of a schema where there is one."""
+    if schema is None:
+        return _ONLY_JSON
+    return f"{_ONLY_JSON}\nIt must match this JSON schema:\n{msgspec.json.encode(schema, order='sorted').decode()}"
 
 
 def parameters(schema: Schema | None) -> dict[str, Any]:

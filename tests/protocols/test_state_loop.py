@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from axonhub_cli.protocols.opaque import PREFIX, Seal, seal_part, unseal_request
 from axonhub_cli.protocols.registry import codec
 from axonhub_cli.protocols.translator import Translation, whole
 from axonhub_cli.vendors import CHANNEL_TYPES, Quirks
+from tests.protocols.replay import replayed
 
 RESPONSES, CHAT = codec("openai_responses"), codec("openai_chat")
 STREAMS = Path(__file__).parent.parent / "fixtures" / "openai_chat"
@@ -27,21 +27,6 @@ def ask(*items: dict[str, Any]) -> dict[str, Any]:
     tools.append({"type": "custom", "name": "apply_patch"})
     user = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "go"}]}
     return {"model": "m", "stream": True, "input": [user, *items], "tools": tools}
-
-
-def replayed(said: bytes) -> Iterator[dict[str, Any]]:
-    """The items as Codex sends them back, each call with its output."""
-    outputs = []
-    for line in said.split(b"\n"):
-        if line.startswith(b"data: ") and b'"response.output_item.done"' in line:
-            item = msgspec.json.decode(line[6:])["item"]
-            if item["type"] == "reasoning":
-                item["content"] = None
-            item.pop("id", None)
-            yield item
-            if "call_id" in item:
-                outputs.append({"type": f"{item['type']}_output", "call_id": item["call_id"], "output": "done"})
-    yield from outputs
 
 
 def answer(payload: dict[str, Any], stream: bytes) -> bytes:

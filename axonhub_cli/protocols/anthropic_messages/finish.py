@@ -30,11 +30,7 @@ def finish_reason(word: str | None, called: bool) -> FinishReason:
     """An unknown word is a failure. `called`: there are tool calls, which some servers end with end_turn, and the
     reverse."""
     kind = _KINDS.get(word or "end_turn", FinishKind.ERROR)
-    if kind is FinishKind.STOP and called:
-        kind = FinishKind.TOOL_CALLS
-    elif kind is FinishKind.TOOL_CALLS and not called:
-        kind = FinishKind.STOP
-    return FinishReason(kind, word)
+    return FinishReason(kind, word).beside(calls=called)
 
 
 def stop_reason(reason: FinishReason) -> str:

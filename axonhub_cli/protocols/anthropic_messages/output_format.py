@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
-from axonhub_cli.llm.request import Request, ResponseFormat
+from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols.anthropic_messages.content import text_block
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.claude import model_of
 from axonhub_cli.protocols.losses import Losses
+from axonhub_cli.protocols.schema import in_words
 from axonhub_cli.vendors import Quirks
 
-ONLY_JSON = "Answer with one JSON value and nothing else: no prose, no code fence."
 _REFUSED = frozenset(
     {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength", "maxLength"}
     | {"maxItems", "uniqueItems", "minProperties", "maxProperties", "patternProperties", "$schema"}
@@ -39,15 +37,8 @@ def encode_format(request: Request, system: list[JSON], quirks: Quirks, losses: 
     if form.kind == "json_schema" and form.schema is not None and quirks.response_format == "json_schema" and known:
         return {"type": "json_schema", "schema": _clean(form.schema, losses, 0)}
     losses.add("format", "this upstream checks no format; the prompt asks for JSON")
-    system.append(text_block(_words(form)))
+    system.append(text_block(in_words(form.schema)))
     return None
-
-
-def _words(form: ResponseFormat) -> str:
-    if form.schema is None:
-        return ONLY_JSON
-    schema = msgspec.json.encode(form.schema, order="sorted").decode()
-    return f"{ONLY_JSON}\nIt must match this JSON schema:\n{schema}"
 
 
 def _clean(schema: Any, losses: Losses, depth: int) -> Any:

@@ -16,9 +16,9 @@ from axonhub_cli.protocols.bedrock_converse.tools import encode_tools
 from axonhub_cli.protocols.claude import model_of
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.refusals import refuse
+from axonhub_cli.protocols.schema import in_words
 from axonhub_cli.vendors import Quirks
 
-ONLY_JSON = "Answer with one JSON value and nothing else: no prose, no code fence."
 _OTHERS = ("top_k", "presence_penalty", "frequency_penalty", "seed", "logprobs", "top_logprobs")
 _TIERS = frozenset({"default", "flex", "priority"})
 _CACHING = ("claude", "nova")  # models that take cache points; others refuse them
@@ -88,7 +88,7 @@ def _format(request: Request, system: list[JSON], quirks: Quirks, losses: Losses
         definition = {"schema": schema, **{name: value for name, value in named.items() if value is not None}}
         return {"textFormat": {"type": "json_schema", "structure": {"jsonSchema": definition}}}
     losses.add("format", "this upstream checks no format; the prompt asks for JSON")
-    system.append({"text": f"{ONLY_JSON}\nIt must match this JSON schema:\n{schema}" if schema else ONLY_JSON})
+    system.append({"text": in_words(form.schema)})
     return None
 
 

@@ -85,11 +85,7 @@ def reasoning(writer: PartWriter, thought: Mapping[str, Any]) -> None:
 def finish_reason(word: str | None, called: bool) -> FinishReason:
     """An unknown word is a failure; some models end calls with end_turn, and the reverse."""
     kind = _KINDS.get(word or "end_turn", FinishKind.ERROR)
-    if kind is FinishKind.STOP and called:
-        kind = FinishKind.TOOL_CALLS
-    elif kind is FinishKind.TOOL_CALLS and not called:
-        kind = FinishKind.STOP
-    return FinishReason(kind, word)
+    return FinishReason(kind, word).beside(calls=called)
 
 
 def gave_up(word: str | None) -> APIError:

@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import msgspec
-
 from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols.base import JSON, Encoded
 from axonhub_cli.protocols.gemini.answer_schemas import answer_schema
@@ -21,9 +19,9 @@ from axonhub_cli.protocols.gemini.thinking import encode_thinking
 from axonhub_cli.protocols.gemini.tools import encode_choice, encode_tools
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.refusals import refuse
+from axonhub_cli.protocols.schema import in_words
 from axonhub_cli.vendors import Quirks
 
-ONLY_JSON = "Answer with one JSON value and nothing else: no prose, no code fence."
 NO_WORD = "Gemini has no word for it"
 _TIERS = {word: tier for tier, word in TIERS.items()}
 
@@ -128,11 +126,10 @@ def _format(request: Request, tools: list[JSON], system: list[JSON], quirks: Qui
         return {"responseMimeType": "application/json", "responseJsonSchema": schema}
     if form.schema is not None:
         losses.add("format.schema", "this upstream does not check it; it stands in the prompt")
-        words = msgspec.json.encode(form.schema, order="sorted").decode()
-        system.append({"text": f"{ONLY_JSON}\nIt must match this JSON schema:\n{words}"})
+        system.append({"text": in_words(form.schema)})
     elif best == "none":
         losses.add("format", "this upstream has no JSON mode here; the prompt asks for JSON")
-        system.append({"text": ONLY_JSON})
+        system.append({"text": in_words(None)})
     return {} if best == "none" else {"responseMimeType": "application/json"}
 
 

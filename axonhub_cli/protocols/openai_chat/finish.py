@@ -36,11 +36,7 @@ FINISH_WORDS = {
 def finish_reason(word: str | None, called: bool) -> FinishReason:
     """`called` is whether there are tool calls: vendors say stop beside them, and tool_calls without any."""
     kind = _KINDS.get(word or "stop", FinishKind.STOP)
-    if kind is FinishKind.STOP and called:
-        kind = FinishKind.TOOL_CALLS
-    elif kind is FinishKind.TOOL_CALLS and not called:
-        kind = FinishKind.STOP
-    return FinishReason(kind, word)
+    return FinishReason(kind, word).beside(calls=called)
 
 
 def gave_up(reason: str | None) -> APIError:

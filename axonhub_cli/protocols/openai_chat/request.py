@@ -9,8 +9,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
 from axonhub_cli.llm.request import Request, ResponseFormat
 from axonhub_cli.protocols.base import JSON, Encoded
 from axonhub_cli.protocols.losses import Losses
@@ -19,10 +17,10 @@ from axonhub_cli.protocols.openai_chat.fields import NAME, NO_WORD
 from axonhub_cli.protocols.openai_chat.messages import encode_messages, plain
 from axonhub_cli.protocols.openai_chat.tools import encode_choice, encode_tools
 from axonhub_cli.protocols.refusals import refuse
+from axonhub_cli.protocols.schema import in_words
 from axonhub_cli.vendors import Quirks
 
 SCHEMA_NAME = "codex_output_schema"  # what Codex calls it, for clients that gave no name
-ONLY_JSON = "Answer with one JSON value and nothing else: no prose, no code fence."
 _LEGACY = frozenset({"functions", "function_call"})  # said in today's words by `tools` and `tool_choice`
 _NOT_OPENAI = frozenset({"top_k"})  # fields sent only where a vendor's list names them
 
@@ -135,9 +133,7 @@ def _schema(form: ResponseFormat) -> JSON:
 
 def _instruct(messages: list[JSON], quirks: Quirks, form: ResponseFormat) -> None:
     """Asks for JSON in the leading system text, where it is the same in every turn."""
-    text = ONLY_JSON
-    if form.schema is not None:
-        text += f"\nIt must match this JSON schema:\n{msgspec.json.encode(form.schema, order='sorted').decode()}"
+    text = in_words(form.schema)
     lead = 0
     while lead < len(messages) and messages[lead]["role"] in {"system", "developer"}:
         lead += 1

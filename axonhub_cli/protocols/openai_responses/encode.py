@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
-
 from axonhub_cli.llm.content import FunctionTool, HostedTool, Tool
 from axonhub_cli.llm.request import Request, ResponseFormat, ToolChoice
 from axonhub_cli.protocols.base import JSON, Encoded, Loss
@@ -19,6 +17,7 @@ from axonhub_cli.protocols.openai_responses.history import History
 from axonhub_cli.protocols.openai_responses.lower import lower_tool
 from axonhub_cli.protocols.openai_responses.tools import encode_choice, encode_tool, encode_tools, kind_of
 from axonhub_cli.protocols.refusals import refuse
+from axonhub_cli.protocols.schema import in_words
 from axonhub_cli.protocols.tools import CallableTool, ToolNames, declared_name, flat_name
 from axonhub_cli.vendors import Quirks
 
@@ -209,7 +208,7 @@ def _text(payload: JSON, request: Request, quirks: Quirks, native: JSON, losses:
         kind = _format_kind(form.kind, quirks)
         if kind != form.kind:
             words = payload.get("instructions", "")
-            payload["instructions"] = "\n\n".join(filter(None, (words, _format_words(form))))
+            payload["instructions"] = "\n\n".join(filter(None, (words, in_words(form.schema))))
             losses.append(Loss("text.format", f"this vendor has no {form.kind}; it is asked for in words"))
         if kind is not None:
             value["format"] = _format(form, kind, extra)
@@ -231,10 +230,3 @@ def _format(form: ResponseFormat, kind: str, extra: JSON) -> JSON:
     described = {"schema": form.schema, "strict": form.strict, "description": form.description}
     given = {name: value for name, value in described.items() if value is not None}
     return {"type": kind, "name": form.name or "response", **given, **extra}
-
-
-def _format_words(form: ResponseFormat) -> str:
-    if form.schema is None:
-        return "Answer with one JSON object and nothing else."
-    schema = msgspec.json.encode(form.schema).decode()
-    return f"Answer with one JSON value and nothing else, no code fence. It must match this JSON schema:\n{schema}"

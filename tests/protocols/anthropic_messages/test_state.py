@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -16,6 +15,7 @@ from axonhub_cli.protocols.registry import codec
 from axonhub_cli.protocols.translator import Translation, whole
 from axonhub_cli.vendors import CHANNEL_TYPES, Quirks
 from tests.protocols.anthropic_messages.helpers import FIXTURES, NAME, TESTS, told
+from tests.protocols.replay import replayed
 
 RESPONSES, CHAT, MESSAGES = codec("openai_responses"), codec("openai_chat"), codec(NAME)
 PLAIN = Quirks()
@@ -29,21 +29,6 @@ def codex(*items: dict[str, Any]) -> dict[str, Any]:
     tools = [{"type": "function", "name": name, "parameters": {}} for name in ("get_weather", "now")]
     user = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "go"}]}
     return {"model": "claude-opus-4-6", "stream": True, "input": [user, *items], "tools": tools}
-
-
-def codex_replays(said: bytes) -> Iterator[dict[str, Any]]:
-    """The items as Codex sends them back, each call with its output."""
-    outputs = []
-    for line in said.split(b"\n"):
-        if line.startswith(b"data: ") and b'"response.output_item.done"' in line:
-            item = msgspec.json.decode(line[6:])["item"]
-            if item["type"] == "reasoning":
-                item["content"] = None
-            item.pop("id", None)
-            yield item
-            if "call_id" in item:
-                outputs.append({"type": "function_call_output", "call_id": item["call_id"], "output": "done"})
-    yield from outputs
 
 
 def answer(client: Any, upstream: Any, payload: dict[str, Any], stream: bytes, origin: str) -> bytes:
@@ -75,7 +60,7 @@ def test_signatures_by_way_of_codex_through_three_turns() -> None:
     for turn in range(1, 4):
         said = answer(RESPONSES, MESSAGES, codex(*items), SIGNED_STREAM.replace(b"toolu_0", b"toolu_%d" % turn), CLAUDE)
         assert b"EqQBCkYIARgCKkDx" not in said  # pitfall 67
-        items += codex_replays(said)
+        items += replayed(said)
         payload, _ = next_turn(RESPONSES, MESSAGES, codex(*items), CLAUDE)
         turns = assistants(payload)
         assert len(turns) == turn
@@ -96,7 +81,7 @@ def test_a_whole_answer_carries_the_same() -> None:
 
 @pytest.mark.parametrize("origin", [f"{NAME}/ch_2", "openai_chat/ch_1"])
 def test_signatures_go_to_their_maker_only(origin: str) -> None:  # pitfalls 64, 66, 128
-    items = list(codex_replays(answer(RESPONSES, MESSAGES, codex(), SIGNED_STREAM, CLAUDE)))
+    items = list(replayed(answer(RESPONSES, MESSAGES, codex(), SIGNED_STREAM, CLAUDE)))
     payload, lost = next_turn(RESPONSES, codec(origin.partition("/")[0]), codex(*items), origin)
     assert "EqQBCkYIARgCKkDx" not in json.dumps(payload) and "EmwKAhgB" not in json.dumps(payload)
     assert "reasoning.encrypted_content" in lost

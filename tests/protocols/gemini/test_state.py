@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-import msgspec
 import pytest
 
 from axonhub_cli.protocols.gemini.signatures import SENTINEL
@@ -14,6 +12,7 @@ from axonhub_cli.protocols.registry import codec
 from axonhub_cli.protocols.translator import Translation
 from axonhub_cli.vendors import CHANNEL_TYPES
 from tests.protocols.gemini.helpers import FIXTURES, validate
+from tests.protocols.replay import replayed
 
 RESPONSES, GEMINI = codec("openai_responses"), codec("gemini")
 QUIRKS = CHANNEL_TYPES["gemini"].quirks
@@ -25,21 +24,6 @@ def ask(*items: dict[str, Any]) -> dict[str, Any]:
     tools = [{"type": "function", "name": "read_file", "parameters": {"type": "object", "properties": {}}}]
     user = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "go"}]}
     return {"model": "gemini-3-pro", "stream": True, "input": [user, *items], "tools": tools}
-
-
-def replayed(said: bytes) -> Iterator[dict[str, Any]]:
-    """The items as Codex sends them back, each call with its output."""
-    outputs = []
-    for line in said.split(b"\n"):
-        if line.startswith(b"data: ") and b'"response.output_item.done"' in line:
-            item = msgspec.json.decode(line[6:])["item"]
-            if item["type"] == "reasoning":
-                item["content"] = None
-            item.pop("id", None)
-            yield item
-            if "call_id" in item:
-                outputs.append({"type": f"{item['type']}_output", "call_id": item["call_id"], "output": "done"})
-    yield from outputs
 
 
 def turn(name: str) -> list[dict[str, Any]]:
