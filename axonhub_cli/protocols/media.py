@@ -1,4 +1,4 @@
-"""What a user's message holds besides text, where the upstream wants it otherwise."""
+"""What a message holds besides text: its true kind, its name, and words for what an upstream cannot take."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ _MAGIC = {
     b"%PDF": "application/pdf",
 }
 SHOWN = frozenset({*_MAGIC.values(), "image/webp"})
+NO_IMAGE = "[image left out: this model reads text only]"
+NO_AUDIO = "[audio left out: this model cannot listen]"
 
 
 def shown_type(data: str) -> str | None:
@@ -30,6 +32,11 @@ def file_name(part: FilePart) -> str | None:
         return part.filename
     kind = part.data[5:].partition(";")[0].rpartition("/")[2] if part.data.startswith("data:") else "pdf"
     return f"file.{kind}"
+
+
+def no_file(part: FilePart) -> str:
+    """Words for a file that this upstream does not take."""
+    return f"[file left out: {part.filename or part.url or part.file_id or 'unnamed'}]"
 
 
 def left_out(part: OpaquePart) -> TextPart:

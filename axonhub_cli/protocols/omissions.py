@@ -12,8 +12,8 @@ from typing import Any
 import msgspec
 
 from axonhub_cli.protocols.base import JSON, Edited, Loss
+from axonhub_cli.protocols.media import NO_IMAGE
 
-NO_IMAGE = "[image left out: this model reads text only]"
 NO_RESULT = "[result left out: the conversation was too long]"
 UNREADABLE = "the upstream could not read its state"
 _TOO_LONG = "the oldest results; the conversation was longer than the model's window"

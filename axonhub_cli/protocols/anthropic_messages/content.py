@@ -30,7 +30,7 @@ from axonhub_cli.protocols.anthropic_messages.fields import NAME
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.compaction import SUMMARY
 from axonhub_cli.protocols.losses import Losses
-from axonhub_cli.protocols.media import SHOWN, shown_type
+from axonhub_cli.protocols.media import NO_AUDIO, NO_IMAGE, SHOWN, no_file, shown_type
 from axonhub_cli.protocols.results import found_tools, opened
 from axonhub_cli.protocols.tools import call_input, call_name
 from axonhub_cli.vendors import Quirks
@@ -68,7 +68,7 @@ class BlockWriter:
                 return self._file(part)
             case AudioPart():
                 losses.add("messages.audio", "Claude takes no sound")
-                return text_block("[audio left out: this model cannot listen]")
+                return text_block(NO_AUDIO)
             case CompactionPart(summary=str(summary)):
                 return text_block(SUMMARY + summary)
             case CompactionPart():
@@ -135,7 +135,7 @@ class BlockWriter:
     def _image(self, part: ImagePart) -> JSON:
         if not self._quirks.vision:
             self._losses.add("messages.image", "this upstream reads text only")
-            return text_block("[image left out: this model reads text only]")
+            return text_block(NO_IMAGE)
         if part.detail is not None:
             self._losses.add("messages.image.detail")
         if not part.url.startswith("data:"):
@@ -160,7 +160,7 @@ class BlockWriter:
             source = _document(part.data)
         if source is None or not self._quirks.files:
             self._losses.add("messages.file", "this upstream takes no such files")
-            return text_block(f"[file left out: {part.filename or part.url or part.file_id or 'unnamed'}]")
+            return text_block(no_file(part))
         if source.get("media_type", "").startswith("image/"):
             return {"type": "image", "source": source}
         return {"type": "document", "source": source} | ({"title": part.filename} if part.filename else {})

@@ -28,7 +28,7 @@ from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.bedrock_converse.response import NAME
 from axonhub_cli.protocols.compaction import SUMMARY
 from axonhub_cli.protocols.losses import Losses
-from axonhub_cli.protocols.media import shown_type
+from axonhub_cli.protocols.media import NO_AUDIO, NO_IMAGE, no_file, shown_type
 from axonhub_cli.protocols.results import found_tools, opened
 from axonhub_cli.protocols.tools import call_input, call_name
 from axonhub_cli.vendors import Quirks
@@ -63,7 +63,7 @@ class BlockWriter:
                 return self._file(part)
             case AudioPart():
                 losses.add("messages.audio", "these models take no sound")
-                return {"text": "[audio left out: this model cannot listen]"}
+                return {"text": NO_AUDIO}
             case CompactionPart(summary=str(summary)):
                 return {"text": SUMMARY + summary}
             case CompactionPart():
@@ -105,7 +105,7 @@ class BlockWriter:
             self._losses.add("messages.image.detail")
         if not self._quirks.vision:
             self._losses.add("messages.image", "this upstream reads text only")
-            return {"text": "[image left out: this model reads text only]"}
+            return {"text": NO_IMAGE}
         data = _data(part.url)
         if data is None:
             self._losses.add("messages.image", "Converse takes an image's bytes, no address")
@@ -116,7 +116,7 @@ class BlockWriter:
         data = _data(part.data) if part.data is not None else None
         if data is None or not self._quirks.files:
             self._losses.add("messages.file", "Converse takes a document's bytes, no address and no id")
-            return {"text": f"[file left out: {part.filename or part.url or part.file_id or 'unnamed'}]"}
+            return {"text": no_file(part)}
         stem, _, ending = (part.filename or "").rpartition(".")
         # The name is one Bedrock takes, and no two are alike.
         self._documents += 1

@@ -29,9 +29,9 @@ from axonhub_cli.protocols.compaction import SUMMARY
 from axonhub_cli.protocols.gemini.media import encode_audio, encode_file, encode_url
 from axonhub_cli.protocols.gemini.signatures import NAME
 from axonhub_cli.protocols.losses import Losses
+from axonhub_cli.protocols.media import NO_AUDIO, NO_IMAGE, no_file
 from axonhub_cli.vendors import Quirks
 
-NO_IMAGE = "[image left out: this model reads text only]"
 Written = dict[str, Any] | None
 
 
@@ -55,7 +55,7 @@ def encode_part(part: Part, quirks: Quirks, losses: Losses) -> Written:
             if quirks.audio:
                 return encode_audio(part)
             losses.add("messages.audio", "this upstream takes no sound")
-            return {"text": "[audio left out: this model cannot listen]"}
+            return {"text": NO_AUDIO}
         case FilePart():
             return _file(part, quirks, losses)
         case CompactionPart():
@@ -83,7 +83,7 @@ def _file(part: FilePart, quirks: Quirks, losses: Losses) -> JSON:
             losses.add("messages.file.file_id", "only the vendor that holds the file knows it")
         return written
     losses.add("messages.file", "this upstream takes no such files")
-    return {"text": f"[file left out: {part.filename or part.url or part.file_id or 'unnamed'}]"}
+    return {"text": no_file(part)}
 
 
 def call_arguments(part: ToolCallPart) -> tuple[JSON, bool]:

@@ -22,14 +22,13 @@ from axonhub_cli.llm.content import (
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.compaction import SUMMARY
 from axonhub_cli.protocols.losses import Losses
-from axonhub_cli.protocols.media import file_name
+from axonhub_cli.protocols.media import NO_AUDIO, NO_IMAGE, file_name, no_file
 from axonhub_cli.protocols.openai_chat.fields import NAME
 from axonhub_cli.protocols.results import found_tools, opened
 from axonhub_cli.vendors import Quirks
 
 HOLDER = "openai"  # of files that have an id here
 IMAGE_BELOW = "[image: shown in the user message below]"
-NO_IMAGE = "[image left out: this model reads text only]"
 
 
 def text_part(text: str) -> JSON:
@@ -52,7 +51,7 @@ def content_part(part: Part, quirks: Quirks, losses: Losses) -> JSON | None:
             if quirks.audio:
                 return {"type": "input_audio", "input_audio": {"data": part.data, "format": part.format}}
             losses.add("messages.audio", "this upstream takes no sound")
-            return text_part("[audio left out: this model cannot listen]")
+            return text_part(NO_AUDIO)
         case FilePart():
             return _file(part, quirks, losses)
         case CompactionPart():
@@ -114,4 +113,4 @@ def _file(part: FilePart, quirks: Quirks, losses: Losses) -> JSON:
             losses.add("messages.file.url", "Chat Completions takes no address of a file")
         return {"type": "file", "file": {name: value for name, value in fields if value is not None}}
     losses.add("messages.file", "this upstream takes no such files")
-    return text_part(f"[file left out: {part.filename or part.url or part.file_id or 'unnamed'}]")
+    return text_part(no_file(part))

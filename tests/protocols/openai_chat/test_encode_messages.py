@@ -22,7 +22,8 @@ from axonhub_cli.llm.content import (
     ToolsPart,
 )
 from axonhub_cli.llm.request import Reasoning, Role
-from axonhub_cli.protocols.openai_chat.content import IMAGE_BELOW, NO_IMAGE
+from axonhub_cli.protocols.media import NO_IMAGE
+from axonhub_cli.protocols.openai_chat.content import IMAGE_BELOW
 from axonhub_cli.protocols.results import NO_RESULT
 from axonhub_cli.vendors import CHANNEL_TYPES, Quirks
 from tests.protocols.openai_chat.asking import (
