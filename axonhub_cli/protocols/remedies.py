@@ -49,6 +49,8 @@ _UNKNOWN = re.compile(
     r"|extra inputs are not permitted|additional properties|is not (?:supported|permitted|allowed)|is unsupported",
     re.IGNORECASE,
 )
+# OpenAI, of `reasoning.summary`, until an account has proved whose it is; its advice begins with an "if".
+_UNVERIFIED = re.compile(r"must be verified to generate reasoning summar", re.IGNORECASE)
 _UNKNOWN_CODES = frozenset({"unknown_parameter", "unsupported_parameter", "extra_forbidden"})
 _NAMES = re.compile(
     r"[`'\"]([A-Za-z_][\w.\[\]]*)[`'\"]|(?:supplied|field|parameter|argument|property): ([A-Za-z_][\w.]*)"
@@ -100,7 +102,7 @@ def find(
         payload = sent() if found else {}
     else:
         payload = sent()
-        named = (_state(error, upstream), _images(error), _field(error, payload))
+        named = (_state(error, upstream), _images(error), _summary(error), _field(error, payload))
         found = [remedy for remedy in named if remedy is not None]
     fitting = (remedy for remedy in found if remedy.name not in tried and remedy.edit(payload)[0] is not payload)
     return next(fitting, None)
@@ -113,6 +115,12 @@ def _state(error: APIError, upstream: UpstreamCodec) -> Remedy | None:
 
 def _images(error: APIError) -> Remedy | None:
     return Remedy("images", without_images, lasting=True) if _TEXT_ONLY.search(error.message) else None
+
+
+def _summary(error: APIError) -> Remedy | None:
+    if _UNVERIFIED.search(error.message):
+        return Remedy("reasoning.summary", partial(without_field, path="reasoning.summary"), lasting=True)
+    return None
 
 
 def _field(error: APIError, payload: JSON) -> Remedy | None:

@@ -74,6 +74,14 @@ def test_thinking_comes_back_after_a_restart(stage: Stage) -> None:
     assert {row["trace_id"] for row in stage.hub.requests(turn.session, count=5)} == {turn.session}
 
 
+def test_thinking_is_shown(stage: Stage) -> None:
+    # OpenAI and Gemini tell what was thought only where they are asked to
+    stage.provider.then([Think("Let me see ✓"), Say("Fine.")])
+    turn = stage.claude.ask("work")
+    blocks = [block for event in turn.events if event["type"] == "assistant" for block in event["message"]["content"]]
+    assert [block["thinking"] for block in blocks if block["type"] == "thinking"] == ["Let me see ✓"]
+
+
 def test_the_answer_is_shown_whatever_signs_it(stage: Stage) -> None:
     # Gemini signs its last text: what comes after the words is not the answer
     stage.provider.then([Think("Let me see."), Say("The answer.")], "And more.")

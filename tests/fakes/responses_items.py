@@ -67,9 +67,12 @@ def _message(text: str, own: str) -> Item:
 
 
 def _reasoning(text: str, request: Any, seal: Seal, own: str) -> Item:
+    """It is summed up only for those who ask for that."""
     item: JSON = {"id": own, "type": "reasoning", "summary": []}
     if "reasoning.encrypted_content" in (request.body.get("include") or ()):
         item["encrypted_content"] = seal(own, text)
+    if not (request.body.get("reasoning") or {}).get("summary"):
+        return Item(item, item)
     part = {"type": "summary_text", "text": text}
     at = {"summary_index": 0}
     events: list[JSON] = [{"type": "response.reasoning_summary_part.added", **at, "part": {**part, "text": ""}}]

@@ -19,6 +19,7 @@ RESPONSES: dict[str, Any] = {
     "store": False,
     "prompt_cache_key": "k",
     "text": {"verbosity": "low"},
+    "reasoning": {"effort": "low", "summary": "auto"},
     "input": [
         {"type": "message", "id": "msg_1", "role": "user", "content": [{"type": "input_text", "text": "hi"}, IMAGE]},
         REASONING,
@@ -101,6 +102,20 @@ def test_images_give_way_to_a_word_11(message: str, payload: dict[str, Any]) -> 
     said = repr(changed)
     assert "image left out" in said and "input_image" not in said and "image_url" not in said
     assert find(error, changed) is None
+
+
+def test_an_account_that_gets_no_summaries_goes_without() -> None:
+    message = (
+        "Your organization must be verified to generate reasoning summaries. Please go to: "
+        "https://platform.openai.com/settings/organization/general and click on Verify Organization. If you just "
+        "verified, it can take up to 15 minutes for access to propagate."
+    )
+    error = refusal(message, param="reasoning.summary", code="unsupported_value")
+    name, changed, losses = mended(error, RESPONSES)
+    assert (name, losses) == ("reasoning.summary", ["reasoning.summary"])
+    assert changed["reasoning"] == {"effort": "low"}
+    remedy = find(error, lambda: RESPONSES)
+    assert remedy is not None and remedy.lasting
 
 
 @pytest.mark.parametrize(

@@ -157,7 +157,10 @@ def _tool_choice(payload: JSON) -> tuple[ToolChoice | None, bool | None]:
 
 
 def _thinking(payload: JSON, extras: Extras) -> tuple[Reasoning | None, ResponseFormat | None]:
-    """`thinking` and `output_config`; what the neutral words do not hold stays in the extras under their names."""
+    """`thinking` and `output_config`; what the neutral words do not hold stays in the extras under their names.
+
+    Who asks for thinking is shown it here unless it is to be `omitted`; other protocols want that said.
+    """
     thinking, config = read.mapping(payload, "thinking"), dict(read.mapping(payload, "output_config") or {})
     form = _format(config.pop("format", None), "output_config.format") or _format(
         payload.get("output_format"), "output_format"
@@ -173,7 +176,8 @@ def _thinking(payload: JSON, extras: Extras) -> tuple[Reasoning | None, Response
         extras["output_config"] = config
     if thinking and (kind not in {"enabled", "disabled"} or len(thinking) > 1 + (budget is not None)):
         extras["thinking"] = {name: value for name, value in thinking.items() if name != "budget_tokens"}
-    return (Reasoning(effort, budget) if effort or budget is not None else None), form
+    shown = "auto" if thinking and kind != "disabled" and thinking.get("display") != "omitted" else None
+    return (Reasoning(effort, budget, shown) if effort or shown or budget is not None else None), form
 
 
 def _format(value: Any, path: str) -> ResponseFormat | None:

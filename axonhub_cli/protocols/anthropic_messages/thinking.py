@@ -174,10 +174,10 @@ class _Writer:
         return {"thinking": {"type": "enabled", "budget_tokens": tokens}}
 
     def _display(self) -> JSON:
-        """Newer models hide what they thought unless asked; older ones show it anyway."""
+        """Newer models hide what they thought unless asked; older ones show it anyway. Anthropic's own clients know."""
         kept = {name: value for name, value in self._own.items() if name != "type"}
         summary = self._reasoning.summary
-        if summary is None or "display" in kept:
+        if summary is None or self._native:
             return kept
         if not self._model.since(4, 6):
             self._losses.add("reasoning.summary", "thinking is always shown here")
