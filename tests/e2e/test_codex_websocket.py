@@ -102,7 +102,7 @@ def test_an_error_ends_the_turn_with_the_upstreams_words(socketed: Stage) -> Non
 
 
 def test_an_answer_that_breaks_is_asked_for_again(socketed: Stage) -> None:  # pitfalls 129, 144
-    half = Reply((Say("Half of "), Say("a long answer "), Say("that is cut")), cut=6)
+    half = Reply((Think("Hm."), Say("Half of "), Say("a long answer")), cut=6)
     socketed.provider.then(shell("echo hi"), half, "Whole.")
     turn = socketed.codex.exec("work")
     assert turn.done.ok() and turn.answer == "Whole."
