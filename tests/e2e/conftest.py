@@ -17,7 +17,7 @@ from tests.e2e.claude_code import ClaudeCode
 from tests.e2e.codex import Codex
 from tests.e2e.hub import Hub
 from tests.fakes.chat import ChatProvider
-from tests.fakes.chat_rules import DEEPSEEK
+from tests.fakes.chat_rules import DEEPSEEK, OPENAI
 from tests.fakes.gemini import GeminiProvider
 from tests.fakes.messages import MessagesProvider
 from tests.fakes.provider import JSON, Provider
@@ -67,6 +67,13 @@ KINDS = {
     ),
     "gemini": Kind(
         GeminiProvider, "gemini", "gemini", "gemini-3-pro-preview", "gemini-3-flash-preview", "gemini-", sparing=True
+    ),
+}
+# The same vendor, asked over the older of its two protocols.
+ALL_KINDS = {
+    **KINDS,
+    "openai-chat": Kind(
+        lambda: ChatProvider(dialect=OPENAI), "openai", "openai_chat", "gpt-5.5", "gpt-5.5-mini", "gpt-"
     ),
 }
 # What clients ask for: the beginning of a name, and whether a small model is meant. The first that fits counts.
@@ -176,7 +183,7 @@ def provider_of() -> Iterator[Callable[[str], Provider]]:
     made: list[Provider] = []
 
     def make(kind: str) -> Provider:
-        made.append(KINDS[kind].provider().__enter__())
+        made.append(ALL_KINDS[kind].provider().__enter__())
         return made[-1]
 
     yield make

@@ -1,4 +1,4 @@
-"""Real OpenCode through the hub: over Chat Completions on every kind of upstream, and over the other protocols."""
+"""Real OpenCode through the hub: over each of the four protocols on every kind of upstream."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import KINDS
+from tests.e2e.conftest import ALL_KINDS
 from tests.e2e.hub import Hub
 from tests.e2e.opencode import OpenCode
 from tests.fakes.provider import Provider
@@ -17,7 +17,7 @@ from tests.fakes.script import Call, Fault, Reply, Say, Think
 pytestmark = pytest.mark.e2e
 
 NewProvider = Callable[[str], Provider]
-MODEL = {kind: facts.model for kind, facts in KINDS.items()}
+MODEL = {kind: facts.model for kind, facts in ALL_KINDS.items()}
 
 
 def bash(command: str) -> Call:
@@ -30,25 +30,35 @@ def wants_title(request: Any) -> bool:
 
 def set_up(hub: Hub, provider: Provider, kind: str, root: Path, protocol: str = "openai_chat") -> OpenCode:
     """One channel, one key, and OpenCode under the channel's own model name."""
-    hub.add_channel("main", provider, KINDS[kind].channel)
+    facts = ALL_KINDS[kind]
+    asked = ("--option", f"protocol={facts.protocol}") if facts.channel == "openai" else ()
+    hub.add_channel("main", provider, facts.channel, *asked)
     key = hub.create_key("opencode")
     hub.start()
     provider.when(wants_title, "Files", forever=True)
     return OpenCode(root / "me", hub, key, protocol, MODEL[kind])
 
 
-# By protocol and kind of upstream: each protocol's own, Chat's on others, and others across. True where OpenCode asks
-# for thoughts and returns what it was given of them; over Chat it returns words only, and of Claude it asks for none.
+# True where OpenCode asks for thoughts and returns what it was given of them; over Chat it returns words only, and of
+# a Claude it asks for none but in Gemini's words.
 WAYS = {
     ("openai_chat", "deepseek"): True,
+    ("openai_chat", "openai-chat"): False,
+    ("openai_chat", "openai"): False,
     ("openai_chat", "anthropic"): False,
     ("openai_chat", "gemini"): False,
+    ("openai_responses", "deepseek"): True,
     ("openai_responses", "openai"): True,
     ("openai_responses", "anthropic"): False,
+    ("openai_responses", "gemini"): True,
+    ("anthropic_messages", "deepseek"): True,
+    ("anthropic_messages", "openai"): True,
     ("anthropic_messages", "anthropic"): False,
     ("anthropic_messages", "gemini"): True,
-    ("gemini", "gemini"): True,
     ("gemini", "deepseek"): True,
+    ("gemini", "openai"): True,
+    ("gemini", "anthropic"): True,
+    ("gemini", "gemini"): True,
 }
 
 
@@ -74,7 +84,7 @@ def test_tool_loop_and_a_second_turn(
     assert provider.requests[-1].thoughts == (["First.", "Second.", "Third."] if WAYS[protocol, kind] else [])
     rows = [row for row in hub.requests(first.session) if row["client_protocol"] == protocol]
     assert {(row["status"], row["attempts"], row["trace_source"]) for row in rows} == {("completed", 1, "x-session-id")}
-    assert {row["upstream_protocol"] for row in rows} == {KINDS[kind].protocol}
+    assert {row["upstream_protocol"] for row in rows} == {ALL_KINDS[kind].protocol}
     assert len(rows) == provider.calls
 
 
