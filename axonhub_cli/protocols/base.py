@@ -30,7 +30,8 @@ class Operation(StrEnum):
 
 
 class Loss(Struct, frozen=True):
-    """A field the target cannot say. `field` is a dotted path in the client's request."""
+    """A field the target cannot say. `field` is a dotted path in the client's request; of what the upstream said and
+    the client cannot be told it begins with `answer`."""
 
     field: str
     reason: str
@@ -61,6 +62,8 @@ class Manners(Struct, frozen=True):
     waits_at_503: bool = True  # a 503 may name a wait
     translated_headers: Mapping[str, str] = {}  # what they are told of an answer in our words
     shown_prefixes: tuple[str, ...] = ()  # what of an upstream's headers they see of an answer in its own
+    returns_state: bool = True  # they bring back what only an upstream understands
+    citations: str = "all"  # which annotations of a text they can be told: all, own (of their protocol's making), none
 
 
 class Unsealer(Protocol):
@@ -105,6 +108,7 @@ class Watch(Struct):
     model: str | None = None  # the model the upstream says it used
     finish: str | None = None
     empty: bool = False  # the terminal event came, and nothing was said before it
+    losses: tuple[Loss, ...] = ()  # what was said that the client could not be told
 
 
 class StreamWatcher(Protocol):

@@ -16,6 +16,7 @@ from axonhub_cli.protocols.base import Codec, StreamEncoder, UpstreamCodec, Watc
 from axonhub_cli.protocols.compaction import Compactor
 from axonhub_cli.protocols.retarget import retarget, retarget_raw
 from axonhub_cli.protocols.sealing import Sealer, SealPart
+from axonhub_cli.protocols.unsaid import unsaid
 from axonhub_cli.protocols.whole import MAX_BODY, Whole, declaring, decode_body, is_stream, response_body, whole
 from axonhub_cli.vendors import Quirks
 
@@ -78,6 +79,7 @@ class Translation:
         scrub: Callable[[APIError], APIError] | None = None,
     ) -> None:
         self.watch = Watch()
+        self._client = client
         self._upstream = upstream
         self._quirks = quirks
         self._decoder = upstream.stream_decoder(quirks)
@@ -168,6 +170,7 @@ class Translation:
             self._end = event
             watch.empty = not watch.output
             self._over = watch.output = watch.ended = True
+            watch.losses = unsaid(self._client, self._parts)
             watch.usage = event.usage
             watch.finish = event.finish_reason.raw or event.finish_reason.kind.value
         elif type(event) is StreamError:

@@ -16,6 +16,7 @@ from axonhub_cli.llm.response import Response, Usage
 from axonhub_cli.protocols.base import Codec, UpstreamCodec, Watch
 from axonhub_cli.protocols.compaction import compact_response
 from axonhub_cli.protocols.sealing import SealPart, sealed_parts
+from axonhub_cli.protocols.unsaid import unsaid
 from axonhub_cli.vendors import Quirks
 
 MAX_BODY = 64 * 1024 * 1024  # bytes of a whole answer
@@ -71,6 +72,7 @@ def whole(
         return Whole(data, watch, Body("stream", data))
     if raw:
         request = declaring(request, response)
+    watch.losses = unsaid(client, response.parts)
     if request.compaction:
         response = compact_response(response)
     sealed = replace(response, parts=sealed_parts(response.parts, seal_part))

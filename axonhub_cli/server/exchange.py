@@ -205,6 +205,7 @@ class Exchange:
         headers = {**self._headers, **attempt.headers}
         if not self._asked.stream:
             whole = await attempt.whole(self._hub.transports, headers)
+            self._journal.lost(whole.watch.losses)
             self._journal.attempt_done(RequestStatus.COMPLETED)
             bodies = (whole.body,) if whole.body else ()
             self._complete(200, whole.watch.usage, whole.watch.model, whole.watch.finish, bodies)
@@ -232,6 +233,7 @@ class Exchange:
         if self._identity.trace_id is not None and self._asked.operation is not Operation.EMBED:
             hub.bindings.bind(Binding(self._key.id, self._identity.trace_id, channel.id, key_id, model, hub.now_ms()))
         if (watch := attempt.watch) is not None:
+            self._journal.lost(watch.losses)
             self._journal.attempt_done(RequestStatus.COMPLETED)
             body = attempt.body()
             self._complete(200, watch.usage, watch.model, watch.finish, (body,) if body else ())

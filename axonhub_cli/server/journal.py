@@ -99,6 +99,11 @@ class Journal:
         """Adds what has become known of the call."""
         self.attempts[-1] = replace(self.attempts[-1], **fields)
 
+    def lost(self, found: Sequence[Loss]) -> None:
+        """What of the call's answer the client could not be told, beside what the upstream could not be asked."""
+        if found:
+            self.attempt_note(losses=(*self.attempts[-1].losses, *losses(found)))
+
     def output(self) -> None:
         """The first output has come."""
         if self._first is None:

@@ -201,6 +201,21 @@ async def test_a_thinking_signature_comes_back_to_its_channel(tmp_path):  # pitf
     assert back[2]["content"][0]["tool_use_id"] == "toolu_1"
 
 
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_chat_client_loses_the_signature_and_that_is_told(tmp_path, stream):  # pitfall 63
+    thinking = {"type": "thinking", "thinking": "Look it up.", "signature": "c2lnbmVk"}
+    text = {"type": "text", "text": TEXT}
+    script = streams(messages_stream(thinking, text)) if stream else answers(200, messages_answer(thinking, text))
+    payload = {"model": "m", "messages": ASKED["messages"], "stream": stream}
+    async with Upstream(script) as up, hub(tmp_path, [claude(up)]) as h:
+        status, _, said = await h.ask("/v1/chat/completions", payload)
+        record = await h.finished()
+        (attempt,) = h.records.attempts_of_last()
+    assert status == 200 and "Look it up." in said.replace('","', "")
+    assert "answer.state" in [loss.field for loss in record.losses]
+    assert attempt.losses == record.losses
+
+
 async def test_a_chats_reasoning_comes_back_through_a_signature(tmp_path):  # pitfalls 63, 117
     """Claude Code on a Chat upstream that wants its reasoning back: two turns of a tool loop, then Anthropic itself."""
     message = {

@@ -58,7 +58,8 @@ async def test_a_session_that_goes_everywhere_and_comes_back(tmp_path, client, m
     others = {f"other{number}": kind for number, kind in enumerate(VENDORS)}  # one of them is of the same kind
     async with accounts(tmp_path, first=maker, **others) as (found, h):
         session, first = SESSIONS[client](h), found["first"]
-        await turn(session, "first")
+        record = await turn(session, "first")
+        assert ("answer.state" in words(record)) != comes_back(session, first)
         made = list(first.made)
         await h.restart()
         await turn(session, "first")

@@ -22,7 +22,7 @@ class MessagesCodec:
     """See `base.Codec`."""
 
     name = "anthropic_messages"
-    manners = Manners(shown_prefixes=("anthropic-ratelimit-",))
+    manners = Manners(shown_prefixes=("anthropic-ratelimit-",), citations="own")
 
     def decode_request(self, payload: JSON) -> Request:
         """See `base.Codec`."""

@@ -27,7 +27,7 @@ class GeminiCodec:
     """
 
     name = "gemini"
-    manners = Manners()
+    manners = Manners(citations="none")
 
     def decode_request(self, payload: JSON) -> Request:
         """See `base.Codec`."""

@@ -24,7 +24,7 @@ class ChatCodec:
     """See `base.Codec`."""
 
     name = "openai_chat"
-    manners = Manners(breaks_after_error=True, shown_prefixes=("x-ratelimit-",))
+    manners = Manners(breaks_after_error=True, shown_prefixes=("x-ratelimit-",), returns_state=False)
 
     def decode_request(self, payload: JSON) -> Request:
         """See `base.Codec`."""
