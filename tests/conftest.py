@@ -9,7 +9,10 @@ import pytest
 from hypothesis import settings
 
 # On a developer's machine properties look further each time; where a change is judged they say the same twice.
-settings.register_profile("ci", derandomize=True)
+# No example is too slow: machines are busy.
+settings.register_profile("default", deadline=None)
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.load_profile("default")
 if os.environ.get("CI"):
     settings.load_profile("ci")
 

@@ -272,12 +272,17 @@ def _collect(value: Any, words: _Words, depth: int) -> None:
         _collect_fields(value, words, depth)
 
 
+def _is_status(word: str) -> bool:
+    """Whether a code only says again what the status says (llama.cpp, Google)."""
+    return len(word) == 3 and word.isascii() and word.isdigit() and "1" <= word[0] <= "5"
+
+
 def _collect_fields(value: Mapping[str, Any], words: _Words, depth: int) -> None:
     for name in ("code", "type", "status", "status_code", "reason"):
         word = value.get(name)
         if isinstance(word, (str, int)) and not isinstance(word, bool) and str(word) not in {"", "error", "200"}:
             words.words.append(str(word))
-            if name in {"code", "status_code"}:
+            if name in {"code", "status_code"} and not _is_status(str(word)):
                 words.code = words.code or str(word)
     if isinstance(value.get("param"), str):
         words.param = words.param or value["param"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -129,6 +130,13 @@ def test_how_long_to_wait(headers: dict[str, str], body: Any, wait: float | None
 @given(st.integers(100, 599), st.binary(max_size=300), st.dictionaries(st.text(max_size=12), st.text(max_size=12)))
 def test_never_raises(status: int, body: bytes, headers: dict[str, str]) -> None:
     assert read_error(status, {**headers, "retry-after": "nan"}, body).status >= 400
+
+
+@pytest.mark.parametrize(("told", "code"), [(400, None), ("503", None), (1302, "1302"), ("", None), ("x_y", "x_y")])
+def test_a_status_is_no_code(told: object, code: str | None) -> None:
+    """llama.cpp and Google repeat the status where OpenAI's clients look for a word; Zhipu has numbers of its own."""
+    error = read_error(400, {}, msgspec.json.encode({"error": {"code": told, "message": "no", "type": "t"}}))
+    assert error.code == code
 
 
 FIELDS = ["error", "message", "code", "detail", "details", "metadata", "raw", "type", "loc", "status"]

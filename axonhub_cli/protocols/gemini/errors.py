@@ -70,10 +70,10 @@ def broken(message: str, code: str | None = None) -> APIError:
 
 
 def _google(error: APIError, body: bytes) -> APIError:
-    """Google's `code` only repeats the status; its `status` is the word to keep."""
+    """Google has no code but the status; its `status` is the word to keep."""
     if error.kind is ErrorKind.RATE_LIMIT and (b"PerDay" in body or b'"insufficient_quota"' in body):
         error = replace(error, kind=ErrorKind.QUOTA)
-    if error.code is not None and error.code.isdigit():
+    if error.code is None:
         return replace(error, code=_status_word(body))
     return error
 
