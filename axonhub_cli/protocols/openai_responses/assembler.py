@@ -127,11 +127,13 @@ class Assembler:
             self._slot(item, number, _begun(decode_content_part(raw)))
 
     def content_done(self, index: int | None, item_id: str | None, number: int, raw: Mapping[str, Any]) -> None:
-        """A content part of a message is whole."""
+        """A content part of a message is whole; without a word in it, its item's end says more."""
         item = self._find(index, item_id)
         if item is None or item.kind != _MESSAGE or item.done:
             return
         part = decode_content_part(raw)
+        if not getattr(part, "text", True):
+            return
         slot = item.slots.get(number) or self._slot(item, number, _begun(part))
         self._finish(slot, part)
 
@@ -229,6 +231,9 @@ class Assembler:
         return slot
 
     def _finish(self, slot: _Slot, part: Part) -> None:
+        """The first end stands: it may have left already."""
+        if slot.over:
+            return
         slot.whole = part
         slot.over = True
         self.called = self.called or isinstance(part, ToolCallPart)

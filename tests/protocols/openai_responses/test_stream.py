@@ -272,6 +272,17 @@ EVENTS = st.one_of(
 )
 
 
+@pytest.mark.parametrize(
+    ("part", "text"), [({"type": "output_text"}, "hello"), ({"type": "output_text", "text": "hel"}, "hel")]
+)
+def test_two_ends_that_disagree(part: Any, text: str) -> None:
+    """However it is cut, the first that says something stands."""
+    item = {**MESSAGE, "content": [{"type": "output_text", "text": "hello", "annotations": []}]}
+    events = [any_delta("output_text", "hel", 0, 0), {**PART_DONE, "part": part}, any_item("done", None, item)]
+    data = sse(*events, COMPLETED)
+    assert fold(decode(data)).parts == fold(decode(data, 1)).parts == (TextPart(text),)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.lists(EVENTS, max_size=12), st.integers(1, 50))
 def test_any_order_of_events_fits_the_grammar(events: list[Any], step: int) -> None:
