@@ -133,17 +133,11 @@ class Output:
 
         console = self.console()
         kept = _fitting(columns, cells, console.width)
+        shown = [[columns[i].header for i in kept], *([line[i] for i in kept] for line in cells)]
         table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
-        for index in kept:
+        for index, width in zip(kept, _widths(shown, console.width), strict=True):
             justify = "right" if columns[index].right else "left"
-            # What a line is about stays in one piece, where that leaves room for the rest.
-            whole = max(len(columns[0].header), *(len(line[0]) for line in cells)) if index == 0 else 0
-            table.add_column(
-                Text(columns[index].header),
-                justify=justify,  # type: ignore[arg-type]
-                overflow="fold",
-                min_width=whole if 0 < whole <= console.width // 3 else None,
-            )
+            table.add_column(Text(columns[index].header), justify=justify, overflow="fold", width=width)  # type: ignore[arg-type]
         for line in cells:
             table.add_row(*(Text(line[index]) for index in kept))
         with _pipe_guard():
@@ -199,6 +193,20 @@ def _fitting(columns: Sequence[Column], cells: Sequence[Sequence[str]], width: i
             break
         kept.remove(max(droppable, key=lambda i: (columns[i].rank, i)))
     return kept
+
+
+def _widths(lines: Sequence[Sequence[str]], width: int) -> list[int]:
+    """Of the columns, so that all of them together fit: the widest give way first, and where there is room for it
+    not the first one, so that what a line is about stays in one piece."""
+    from rich.cells import cell_len
+
+    widths = [max(1, *map(cell_len, column)) for column in zip(*lines, strict=True)]
+    # Rich counts a gap behind the last column too, though it draws none, and would cut off what it thinks too wide.
+    room = width - _GAP * len(widths)
+    first = 1 if widths[0] <= width // 3 and len(widths) > 1 else 0
+    while sum(widths) > room and max(widths[first:]) > 1:
+        widths[widths.index(max(widths[first:]), first)] -= 1
+    return widths
 
 
 def _json_escape(character: str) -> str:

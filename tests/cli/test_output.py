@@ -141,6 +141,14 @@ def test_names_are_not_broken_where_there_is_room():
     assert max(map(len, re.sub(r"\x1b\[\d*m", "", shown).splitlines())) <= 80
 
 
+@pytest.mark.parametrize("width", [80, 81, 100])
+def test_nothing_of_a_cell_is_lost_where_it_is_folded(width):
+    shown = in_terminal([AXONHUB, "channel", "types"], COLUMNS=str(width), TERM="xterm")
+    lines = re.sub(r"\x1b\[\d*m", "", shown).splitlines()
+    last = "".join(line[lines[0].index("BASE URL") :].strip() for line in lines[1:])
+    assert last.startswith("https://api.openai.com/v1yours: --base-urlhttps://api.deepseek.com/v1")
+
+
 @pytest.mark.parametrize(("width", "headers"), [(200, "NAME B C D"), (80, "NAME B C D"), (40, "NAME B"), (10, "NAME")])
 def test_narrow_terminals_lose_the_last_columns(width, headers):
     shown = in_terminal([sys.executable, "-c", _WIDTHS], COLUMNS=str(width), TERM="xterm")
