@@ -41,6 +41,8 @@ _COMPATIBLE = (
 # How the names of each vendor's own models begin.
 _FAMILIES = {
     "openai": ("gpt-", "o1", "o3", "o4", "chatgpt-", "codex-", "computer-use-", "text-embedding-"),
+    "anthropic": ("claude-",),
+    "gemini": ("gemini-", "gemma-", "learnlm-", "text-embedding-0"),
     "deepseek": ("deepseek-",),
     "moonshot": ("kimi-", "moonshot-"),
     "zhipu": ("glm-", "codegeex-"),

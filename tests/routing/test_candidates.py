@@ -187,6 +187,14 @@ def test_a_vendor_is_the_last_resort_for_another_vendors_model() -> None:
     assert "last resort: deepseek-chat is no name of moonshot" in found.chosen[2].reason
 
 
+@pytest.mark.parametrize(("model", "own"), [("claude-opus-4-8", "anthropic"), ("gemini-3-pro-preview", "gemini")])
+def test_the_two_vendors_with_protocols_of_their_own_know_their_models(model: str, own: str) -> None:
+    channels = [replace(channel(name), type=name) for name in ("anthropic", "gemini", "openai")]
+    found = find(*channels, model=model)
+    assert names(found)[0] == own
+    assert [item.reason.startswith("last resort: ") for item in found.chosen] == [False, True, True]
+
+
 def test_a_channel_that_lists_a_model_or_is_pinned_is_no_last_resort() -> None:
     lists = replace(channel("kimi", models=("deepseek-chat",)), type="moonshot")
     assert "offers deepseek-chat" in find(lists, model="deepseek-chat").chosen[0].reason
