@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+from msgspec.structs import replace
+
 from axonhub_cli.llm.content import (
     Part,
     ReasoningPart,
@@ -23,7 +25,7 @@ from axonhub_cli.llm.events import (
 )
 from axonhub_cli.llm.response import Response
 
-__all__ = ["fold", "unfold"]
+__all__ = ["fold", "so_far", "unfold"]
 
 
 def fold(events: Iterable[StreamEvent]) -> Response:
@@ -44,6 +46,26 @@ def fold(events: Iterable[StreamEvent]) -> Response:
                 pass
     words = "The upstream's stream ended before its answer did."
     raise Failure(APIError(ErrorKind.BAD_GATEWAY, words, 502, "stream_truncated", upstream=True))
+
+
+def so_far(part: Part, deltas: Iterable[PartDelta]) -> Part:
+    """What has been said of a part that has not ended: `part` as it began, with its deltas."""
+    chain, summary = [], dict[int, str]()
+    for delta in deltas:
+        if delta.summary_index is None:
+            chain.append(delta.text)
+        else:
+            summary[delta.summary_index] = summary.get(delta.summary_index, "") + delta.text
+    text = "".join(chain)
+    match part:
+        case TextPart() | RefusalPart():
+            return replace(part, text=text)
+        case ToolCallPart():
+            return replace(part, input=text)
+        case ReasoningPart():
+            return replace(part, text=text, summary=tuple(summary.values()))
+        case _:
+            return part
 
 
 def unfold(response: Response) -> Iterator[StreamEvent]:

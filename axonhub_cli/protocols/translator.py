@@ -8,10 +8,18 @@ from typing import Protocol
 from axonhub_cli.entities import Body
 from axonhub_cli.llm.content import Part
 from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
-from axonhub_cli.llm.events import PartDelta, PartEnd, ResponseEnd, ResponseStart, StreamError, StreamEvent
-from axonhub_cli.llm.fold import unfold
+from axonhub_cli.llm.events import (
+    PartDelta,
+    PartEnd,
+    PartStart,
+    ResponseEnd,
+    ResponseStart,
+    StreamError,
+    StreamEvent,
+)
+from axonhub_cli.llm.fold import so_far, unfold
 from axonhub_cli.llm.request import Request
-from axonhub_cli.llm.response import FinishKind, FinishReason, Response
+from axonhub_cli.llm.response import FinishKind, FinishReason, Response, Usage
 from axonhub_cli.protocols.base import Codec, StreamEncoder, UpstreamCodec, Watch
 from axonhub_cli.protocols.compaction import Compactor
 from axonhub_cli.protocols.retarget import retarget, retarget_raw
@@ -55,6 +63,10 @@ class Relay(Protocol):
         """What has been said so far, for the recorder."""
         ...
 
+    def counted(self) -> Usage | None:
+        """What has been counted so far. Nothing may be fed afterwards."""
+        ...
+
 
 class Translation:
     """Between two protocols, or two dialects of one, by way of neutral events.
@@ -93,6 +105,8 @@ class Translation:
         self._start: ResponseStart | None = None
         self._end: ResponseEnd | None = None
         self._parts: list[Part] = []
+        self._open: PartStart | None = None
+        self._said: list[PartDelta] = []  # of the open part
         self._sniffed = False
         self._json: bytearray | None = None  # a whole answer where a stream was asked for
         self._over = False
@@ -120,7 +134,7 @@ class Translation:
 
     def fail(self, error: APIError) -> bytes:
         """See `Relay`."""
-        return b"" if self._over else self._emit([StreamError(error, self.watch.usage)])
+        return b"" if self._over else self._emit([StreamError(error, self.counted())])
 
     def keepalive(self) -> bytes:
         """See `Relay`."""
@@ -129,14 +143,22 @@ class Translation:
         return (self._encoder or self._new_encoder()).keepalive()
 
     def body(self) -> Body | None:
-        """See `Relay`. An answer that failed is kept with the parts that were whole."""
+        """See `Relay`. An answer that broke off is kept with all that came of it."""
         if self._start is None:
             return None
         start, end = self._start, self._end
         finish = end.finish_reason if end else FinishReason(FinishKind.ERROR)
         tier = end.service_tier if end else None
-        parts = tuple(self._parts)
+        opened = () if self._open is None or end is not None else (so_far(self._open.part, self._said),)
+        parts = (*self._parts, *opened)
         return response_body(Response(start.id, start.model, parts, finish, self.watch.usage, start.created, tier))
+
+    def counted(self) -> Usage | None:
+        """See `Relay`."""
+        if self._over or self.watch.usage is not None:
+            return self.watch.usage
+        last = next(reversed(self._decoder.close()), None)
+        return last.usage if isinstance(last, ResponseEnd | StreamError) else None
 
     def _emit(self, events: list[StreamEvent]) -> bytes:
         if self._compactor is not None:
@@ -160,8 +182,12 @@ class Translation:
         watch = self.watch
         if type(event) is PartDelta:
             watch.output = True
+            self._said.append(event)
+        elif type(event) is PartStart:
+            self._open, self._said = event, []
         elif type(event) is PartEnd:
             watch.output = True
+            self._open = None
             self._parts.append(event.part)
         elif type(event) is ResponseStart:
             self._start = event
@@ -247,6 +273,10 @@ class Passthrough:
     def body(self) -> Body | None:
         """See `Relay`. At most RECORDED bytes; `truncated` tells."""
         return Body("stream", bytes(self._recorded)) if self._recorded else None
+
+    def counted(self) -> Usage | None:
+        """See `Relay`."""
+        return self.watch.usage
 
     def _encoder(self) -> StreamEncoder:
         """One that does not begin the answer a second time where the upstream's own beginning has passed."""

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from axonhub_cli.entities import Body
 from axonhub_cli.errors import AxonHubError
 from axonhub_cli.llm.errors import APIError, Failure
+from axonhub_cli.llm.response import Usage
 from axonhub_cli.protocols.base import JSON, UpstreamCodec, Watch
 from axonhub_cli.protocols.translator import Relay, Whole
 from axonhub_cli.routing.commit_gate import CommitGate
@@ -86,6 +87,10 @@ class Attempt:
         """What a stream has said so far, for the recorder."""
         body = self._relay.body() if self._relay else None
         return self._prepared.scrubbed_body(body) if body else None
+
+    def counted(self) -> Usage | None:
+        """The tokens of a stream so far, once nothing more of it will be relayed."""
+        return self._relay.counted() if self._relay else None
 
     def silent(self) -> None:
         """The upstream's time is up: the waiting read fails."""

@@ -298,12 +298,10 @@ class Exchange:
             return
         attempt = self._attempt
         self._journal.end_attempts(status, error)
-        watch = attempt.watch if attempt is not None else None
+        usage = attempt.counted() if attempt is not None else None
         body = attempt.body() if attempt is not None else None
         kept = (*bodies, *((body,) if body else ()))
-        self._journal.finish(
-            status, http_status=http_status, error=error, usage=watch.usage if watch else None, bodies=self._kept(kept)
-        )
+        self._journal.finish(status, http_status=http_status, error=error, usage=usage, bodies=self._kept(kept))
 
     def _complete(
         self, http_status: int, usage: Usage | None, model: str | None, finish: str | None, bodies: Sequence[Body]

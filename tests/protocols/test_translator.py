@@ -201,6 +201,45 @@ def test_a_broken_answer_is_recorded_as_far_as_it_came() -> None:
     assert body is not None and b'"hm"' in body.data and b'"error"' in body.data
 
 
+@pytest.mark.parametrize(
+    ("said", "part"),
+    [
+        (delta(reasoning_content="h") + delta(reasoning_content="m"), {"type": "reasoning", "text": "hm"}),
+        (TEXT, {"type": "text", "text": "Hello"}),
+        (delta(refusal="no"), {"type": "refusal", "text": "no"}),
+        (
+            delta(tool_calls=[{"index": 0, "id": "c", "function": {"name": "f", "arguments": '{"a'}}]),
+            {"type": "tool_call", "name": "f", "input": '{"a'},
+        ),
+    ],
+)
+def test_the_part_that_was_being_said_is_recorded_too(said: bytes, part: dict[str, str]) -> None:
+    relay = translation()
+    for piece in (START + said).split(b"\n\n"):
+        relay.feed(piece + b"\n\n")
+    body = relay.body()
+    assert body is not None
+    (kept,) = msgspec.json.decode(body.data)["parts"]
+    assert part.items() <= kept.items()
+
+
+def test_what_was_counted_before_a_break_is_known() -> None:  # pitfall 180
+    begun = {"type": "message_start", "message": {"id": "m", "model": "c", "usage": {"input_tokens": 7}}}
+    data = b"event: message_start\ndata: " + msgspec.json.encode(begun) + b"\n\n"
+
+    def relay() -> Translation:
+        messages = codec("anthropic_messages")
+        made = Translation(CHAT, messages, REQUEST, quirks=Quirks(), response_id="r1", now=1, seal_part=same)
+        made.feed(data)
+        return made
+
+    gone = relay().counted()
+    assert gone is not None and gone.input == 7
+    failed = relay()
+    failed.fail(BOOM)
+    assert failed.watch.usage == failed.counted() == gone
+
+
 def test_a_compaction_is_one_part() -> None:  # pitfall 131
     relay = translation(Request("asked", compaction=True))
     assert not relay.feed(START + TEXT) or not relay.watch.output
