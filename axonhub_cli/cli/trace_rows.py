@@ -25,6 +25,8 @@ _ATTEMPT_PLAIN = (
 
 # The marks of a finished request; words where colour alone would have to tell.
 MARKS = {"completed": "ok", "failed": "failed", "canceled": "canceled", "running": "running"}
+# What takes the place of "ok" where nobody was asked to answer.
+_DONE = {"count_tokens": "counted", "embeddings": "embedded", "compact": "compacted"}
 STYLES = {"completed": "green", "failed": "red", "canceled": "yellow", "running": "cyan"}
 
 
@@ -68,9 +70,18 @@ def models(record: RequestRecord) -> str:
     return asked if used in (None, asked) else f"{asked} → {used}"
 
 
+def models_within(record: RequestRecord, width: int) -> str:
+    """The same in at most `width` characters, with something left of both names."""
+    asked, arrow, used = models(record).partition(" → ")
+    room = width - len(arrow) - len(used)
+    return cut(cut(asked, max(room, (width - len(arrow)) // 2)) + arrow + used, width)
+
+
 def outcome(record: RequestRecord) -> str:
     """The status in a word, with the HTTP status where it failed."""
     word = MARKS[str(record.status)]
+    if word == "ok":
+        return _DONE.get(record.operation, word)
     return f"{word} {record.http_status}" if word == "failed" and record.http_status else word
 
 

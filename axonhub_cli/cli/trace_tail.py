@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from axonhub_cli.cli.output import Output, is_terminal
 from axonhub_cli.cli.text import count, cut, local_time, money, span, visible
-from axonhub_cli.cli.trace_rows import STYLES, models, outcome, output_text, request_row, short
+from axonhub_cli.cli.trace_rows import STYLES, models, models_within, outcome, output_text, request_row, short
 from axonhub_cli.entities import RequestRecord, RequestStatus
 
 if TYPE_CHECKING:
@@ -71,7 +71,11 @@ def header(cells: Sequence[Cell]) -> str:
 
 def line(record: RequestRecord, cells: Sequence[Cell], now_ms: int) -> str:
     """One request, each field cut to its width."""
-    return _joined((visible(cell.text(record, now_ms)), cell) for cell in cells)
+    return _joined((visible(_text(record, cell, now_ms)), cell) for cell in cells)
+
+
+def _text(record: RequestRecord, cell: Cell, now_ms: int) -> str:
+    return models_within(record, cell.width) if cell.title == "MODEL" else cell.text(record, now_ms)
 
 
 def _joined(fields: Iterable[tuple[str, Cell]]) -> str:
