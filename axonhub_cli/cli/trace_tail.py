@@ -50,13 +50,19 @@ _CELLS = (
 )
 _MODEL = 2
 _MODEL_LEAST = 12
+_WANTED = 4  # the highest rank for which models' names are cut
 
 
 def fitting(width: int) -> tuple[Cell, ...]:
-    """The cells that fit into `width`; the models' cell gives way first and gets what is left over."""
+    """The cells that fit into `width`. The models' cell gives way before those that most people want, and gets what is
+    left over."""
     kept = list(_CELLS)
-    while len(kept) > 2 and _total(kept) - _CELLS[_MODEL].width + _MODEL_LEAST > width:
-        kept.remove(max(kept, key=lambda cell: cell.rank))
+    while len(kept) > 2:
+        last = max(kept, key=lambda cell: cell.rank)
+        gives = _CELLS[_MODEL].width - _MODEL_LEAST if last.rank <= _WANTED else 0
+        if _total(kept) - gives <= width:
+            break
+        kept.remove(last)
     spare = width - _total(kept)
     return tuple(
         cell._replace(width=max(_MODEL_LEAST, cell.width + min(spare, 30))) if cell is _CELLS[_MODEL] else cell

@@ -129,7 +129,7 @@ def test_lines_fit_and_align(width):
         line(record(3, channel=None, input_tokens=None, ttft_ms=None), cells, NOW),
     ]
     assert max(map(len, texts)) <= max(width, 23)
-    assert len({text.find(word) for text, word in zip(texts, ("MODEL", "gpt-5", "a-m", "gpt-5"), strict=True)}) == 1
+    assert len({text.find(word) for text, word in zip(texts, ("MODEL", "gpt", "a-m", "gpt"), strict=True)}) == 1
 
 
 class Screen:
@@ -165,9 +165,8 @@ class Screen:
 
 def test_both_models_are_there_when_there_is_little_room():
     long = record(1, client_model="claude-opus-5-5", upstream_model="deepseek-reasoner")
-    at = header(fitting(80)).index("MODEL")
-    assert line(long, fitting(80), NOW)[at:].startswith("claude… → deepse… ")
-    assert line(long, fitting(40), NOW)[at:].startswith("clau… → deep… ")
+    assert "claude… → deepse… " in line(long, fitting(80), NOW)
+    assert "clau… → deep… " in line(long, fitting(40), NOW)
     assert "claude-opus-5-5 → deepseek-reasoner" in line(long, fitting(120), NOW)
 
 
