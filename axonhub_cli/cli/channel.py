@@ -48,13 +48,13 @@ _LIST_COLUMNS = (
     Column("PRIORITY", lambda row: str(row["priority"]), right=True, rank=3),
     Column("WEIGHT", lambda row: str(row["weight"]), right=True, rank=4),
     Column("TAGS", lambda row: ", ".join(row["tags"]) or "-", rank=5),
-    Column("KEYS", lambda row: _key_summary(row["keys"]), rank=3),
+    Column("KEYS", lambda row: ", ".join(_key_words(row)), rank=3),
     Column("BASE URL", lambda row: row["base_url"], rank=6),
 )
 _TYPE_COLUMNS = (
     Column("TYPE", lambda row: row["type"]),
     Column("PROTOCOL", lambda row: row["protocol"], rank=1),
-    Column("KEY VARIABLE", lambda row: row["api_key_env"] or "none", rank=2),
+    Column("KEY VARIABLE", lambda row: row["api_key_env"] or _keyless(row), rank=2),
     Column("BASE URL", lambda row: row["base_url"] or "yours: --base-url", rank=3),
 )
 
@@ -154,14 +154,14 @@ def channel_row(channel: Channel) -> dict[str, Any]:
 
 
 def _fields(channel: Channel) -> list[tuple[str, object]]:
-    from axonhub_cli.cli.channel_fields import key_text
+    from axonhub_cli.cli.channel_fields import key_text, keyless
 
     return [
         ("name", channel.name),
         ("type", channel.type),
         ("state", "enabled" if channel.enabled else "disabled"),
         ("base url", channel.base_url),
-        ("keys", "\n".join(key_text(key) for key in channel.keys) or "none"),
+        ("keys", "\n".join(key_text(key) for key in channel.keys) or keyless(channel.type, channel.options)),
         ("models", "\n".join(channel.models) or "any"),
         ("priority", f"{channel.priority} (lower is tried first)"),
         ("weight", channel.weight),
@@ -187,7 +187,14 @@ def _few(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f", +{len(names) - 3}" if len(names) > 3 else "")
 
 
-def _key_summary(keys: list[dict[str, Any]]) -> str:
+def _key_words(row: dict[str, Any]) -> list[str]:
+    keys = row["keys"]
     named = [f"{key['env']}{'' if key['set'] else ' (not set)'}" for key in keys if key["env"]]
     stored = sum(1 for key in keys if not key["env"])
-    return ", ".join([*named, *([f"{stored} stored"] if stored else [])]) or "none"
+    return [*named, *([f"{stored} stored"] if stored else [])] or [_keyless(row)]
+
+
+def _keyless(row: dict[str, Any]) -> str:
+    from axonhub_cli.cli.channel_fields import keyless
+
+    return keyless(row["type"], row.get("options", {}))

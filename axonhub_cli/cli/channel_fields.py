@@ -131,6 +131,15 @@ def key_text(key: UpstreamKey) -> str:
     return "stored, encrypted"
 
 
+def keyless(type_name: str, options: Mapping[str, str]) -> str:
+    """What a channel without keys shows to its upstream, in words."""
+    from axonhub_cli.vendors import CHANNEL_TYPES, EXTRAS
+
+    row = CHANNEL_TYPES.get(type_name)
+    extra = EXTRAS.get(options.get("auth") or (row.quirks.auth if row else ""))
+    return extra.credentials if extra else "none"
+
+
 def key_row(key: UpstreamKey) -> dict[str, object]:
     """The same for JSON. `set` is null for a stored key."""
     return {

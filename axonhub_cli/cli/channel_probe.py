@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from axonhub_cli.cli.channel_fields import check_channel
+from axonhub_cli.cli.channel_fields import check_channel, keyless
 from axonhub_cli.cli.context import CliContext
 from axonhub_cli.cli.options import ChannelArg, JsonOption
 from axonhub_cli.cli.output import Column
@@ -46,10 +46,10 @@ def probe(
         out.detail(rows[0] if len(rows) == 1 else {"channel": name, "keys": rows}, ())
     else:
         for row in rows:
-            out.detail(row, _probe_fields(row))
-    failed = [row for row in rows if not row["ok"]]
-    if failed:
-        raise AxonHubError(f"channel {name}: {failed[0]['error']}", f"axonhub channel show {name}")
+            out.detail(row, _probe_fields(row, keyless(channel.type, channel.options)))
+    for _, result in results:
+        if not result.ok:
+            raise AxonHubError(f"channel {name}: {result.error}", result.hint or f"axonhub channel show {name}")
 
 
 def models(
@@ -119,11 +119,11 @@ def _probe_row(channel: Channel, model: str, source: str | None, result: ProbeRe
     }
 
 
-def _probe_fields(row: dict[str, Any]) -> list[tuple[str, object]]:
+def _probe_fields(row: dict[str, Any], no_key: str) -> list[tuple[str, object]]:
     fields: list[tuple[str, object]] = [
         ("channel", row["channel"]),
         ("model", row["model"]),
-        ("key", row["key"] or "none"),
+        ("key", row["key"] or no_key),
         ("result", "ok" if row["ok"] else "failed"),
         ("latency", span(row["latency_ms"])),
     ]

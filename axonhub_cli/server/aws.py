@@ -68,7 +68,10 @@ def _look_up(profile: str) -> Any:
     except BotoCoreError as problem:
         raise ConfigError(f"AWS credentials cannot be had: {problem}") from None
     if found is None:
-        raise ConfigError("there are no AWS credentials: neither in variables, nor in ~/.aws, nor from a role")
+        raise ConfigError(
+            "there are no AWS credentials: neither in variables, nor in ~/.aws, nor from a role",
+            "run `aws configure`, or give the channel a key: axonhub channel edit NAME --api-key-stdin",
+        )
     return found
 
 

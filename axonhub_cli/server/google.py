@@ -57,7 +57,11 @@ def _look_up(key: str) -> Any:
         try:
             return default(scopes=_SCOPES)[0]
         except GoogleAuthError as problem:
-            raise ConfigError(f"Google's credentials cannot be had: {problem}") from None
+            raise ConfigError(
+                f"Google's credentials cannot be had: {problem}",
+                "run `gcloud auth application-default login`, or give the channel a service account: "
+                "axonhub channel edit NAME --api-key-stdin < service-account.json",
+            ) from None
     try:
         return Credentials.from_service_account_info(_account(key), scopes=_SCOPES)
     except (GoogleAuthError, ValueError):

@@ -33,7 +33,7 @@ _LIMITS = Limits(first_byte_s=30.0)
 
 
 class ProbeResult(Struct, frozen=True):
-    """What came of the request; `error` is the upstream's own, in words. Unknown is None."""
+    """What came of the request; `error` is the upstream's own, in words, or ours with a `hint`. Unknown is None."""
 
     ok: bool
     latency_ms: int
@@ -41,6 +41,7 @@ class ProbeResult(Struct, frozen=True):
     usage: Usage | None = None
     text: str = ""
     error: str | None = None
+    hint: str | None = None
 
 
 async def probe_channel(channel: Channel, key: str | None, model: str) -> ProbeResult:
@@ -52,7 +53,7 @@ async def probe_channel(channel: Channel, key: str | None, model: str) -> ProbeR
     except Failure as failure:
         return ProbeResult(False, _ms(start), error=f"{failure.error.status}: {failure.error.message}")
     except AxonHubError as problem:
-        return ProbeResult(False, _ms(start), error=problem.message)
+        return ProbeResult(False, _ms(start), error=problem.message, hint=problem.hint)
     finally:
         await transports.close()
     text = "".join(part.text for part in response.parts if isinstance(part, TextPart)).strip()
@@ -63,10 +64,14 @@ async def upstream_models(channel: Channel, key: str | None) -> list[str]:
     """The names the upstream lists, in its order. Raises AxonHubError with the upstream's words."""
     if channel.type == DEMO:
         return list(demo.MODELS)
+    codec = registry.upstream(vendors.protocols(channel)[0])
+    name_them = f"name its models: axonhub channel edit {channel.name} --add-model M"
+    try:
+        call = codec.call(Operation.MODELS, "", key or "", False, vendors.quirks(channel))
+    except Failure as failure:
+        raise AxonHubError(f"channel {channel.name}: {failure.error.message}", name_them) from None
     transports = Transports(_LIMITS)
     try:
-        codec = registry.upstream(vendors.protocols(channel)[0])
-        call = codec.call(Operation.MODELS, "", key or "", False, vendors.quirks(channel))
         reply = await transports.get(_outgoing(channel, call, b"", key or "", stream=False))
         data = await _whole(reply)
         _check(codec, reply, data)
@@ -75,7 +80,7 @@ async def upstream_models(channel: Channel, key: str | None) -> list[str]:
         message = failure.error.message.replace(key, "[key]") if key else failure.error.message
         raise AxonHubError(
             f"channel {channel.name}: its models cannot be listed: {message}",
-            "Check its base URL and key, or name its models with --model.",
+            f"check its base URL and key, or {name_them}",
         ) from None
     finally:
         await transports.close()

@@ -15,10 +15,12 @@ from axonhub_cli.vendors.quirks import ChannelType, Setting
 
 
 class Extra(Struct, frozen=True):
-    """What `auth` needs beside this program: the optional extra of ours that brings `module`."""
+    """What `auth` needs beside this program: the optional extra of ours that brings `module`. `credentials` are what
+    it finds by itself where a channel has no key."""
 
     name: str
     module: str
+    credentials: str
 
     def missing(self) -> ConfigError | None:
         """The error to tell, where it is not installed. Imports nothing but the package around it."""
@@ -35,7 +37,10 @@ class Extra(Struct, frozen=True):
         )
 
 
-EXTRAS: Mapping[str, Extra] = {"aws": Extra("bedrock", "botocore"), "google": Extra("vertex", "google.auth")}
+EXTRAS: Mapping[str, Extra] = {
+    "aws": Extra("bedrock", "botocore", "AWS's own"),
+    "google": Extra("vertex", "google.auth", "Google's own"),
+}
 
 
 def base_url(row: ChannelType, options: Mapping[str, str]) -> str:

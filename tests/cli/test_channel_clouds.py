@@ -90,3 +90,42 @@ def test_the_types_say_which_options_they_need(cli):
     assert rows["bedrock"]["settings"] == ["region", "aws_profile"]
     assert rows["openai"]["settings"] == []
     assert rows["bedrock"]["protocol"] == "anthropic_messages" and rows["vertex"]["protocol"] == "gemini"
+
+
+def test_a_cloud_without_a_key_has_credentials_of_its_own(cli):
+    cli("channel", "add", "a", *AWS)
+    cli("channel", "add", "b", "--type", "vertex", "--option", "project=p-1", "--option", "location=us")
+    cli("channel", "add", "c", *AWS, "--option", "auth=bearer")
+    listed = cli("channel", "list").out.splitlines()[1:]
+    words = (" AWS's own ", " Google's own ", " none ")
+    assert [[word for word in words if word in line] for line in listed] == [[word] for word in words]
+    assert "keys      AWS's own\n" in cli("channel", "show", "a").out
+    kinds = dict(line.split("  ", 1) for line in cli("channel", "types").out.splitlines())
+    assert "AWS's own" in kinds["bedrock-converse"] and "Google's own" in kinds["vertex-anthropic"]
+    assert show(cli)["keys"] == []
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (AWS, "Bedrock's runtime does not list the models an account may use."),
+        (
+            ("--type", "vertex", "--option", "project=p-1", "--option", "location=us"),
+            "Vertex AI has no list of the models a project may use.",
+        ),
+    ],
+)
+def test_who_lists_no_models_wants_them_named(cli, options, words):
+    cli("channel", "add", "a", *options)
+    for command in ("models", "test"):
+        done = cli("channel", command, "a", code=1)
+        assert done.err == f"error: channel a: {words}\nhint: name its models: axonhub channel edit a --add-model M\n"
+
+
+def test_missing_credentials_are_told_with_what_to_do(cli, monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    cli("channel", "add", "a", *AWS, "--model", "m")
+    done = cli("channel", "test", "a", code=1)
+    assert "key      AWS's own\n" in done.out
+    assert "error: channel a: there are no AWS credentials" in done.err and "hint: run `aws configure`" in done.err

@@ -75,7 +75,7 @@ async def test_channels_of_clouds(cloud):
         if cloud.type != "azure":
             with pytest.raises(AxonHubError, match="list") as problem:
                 await upstream_models(row, key)
-            assert "--model" in problem.value.hint
+            assert "--add-model" in problem.value.hint
             return
         fake.speak = answers(200, {"data": [{"id": "gpt-x"}]})
         assert await upstream_models(row, key) == ["gpt-x"]
