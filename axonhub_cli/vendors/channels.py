@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -30,6 +31,7 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "thinking_config": ("auto", "level", "budget", "none"),
 }
 _PROTOCOLS = tuple(dict.fromkeys(protocol for row in CHANNEL_TYPES.values() for protocol in row.protocols))
+_VERSION = re.compile(r"\d{4}-\d\d-\d\d(-[a-z]+)?")
 _TRUE = ("true", "yes", "on", "1")
 _FALSE = ("false", "no", "off", "0")
 
@@ -58,14 +60,18 @@ def protocols(channel: Channel) -> tuple[str, ...]:
     if wanted is None:
         return row.protocols
     names = _words(wanted)
-    if not names or any(name not in _PROTOCOLS for name in names) or row.name == "demo":
-        raise _bad(PROTOCOL_OPTION, wanted, row.protocols if row.name == "demo" else _PROTOCOLS)
+    # A cloud's paths are those of its own protocols; the address of anything else may be the person's.
+    legal = row.protocols if row.settings or row.name == "demo" else _PROTOCOLS
+    if not names or any(name not in legal for name in names) or row.name == "demo":
+        raise _bad(PROTOCOL_OPTION, wanted, legal)
     return names
 
 
 def check_options(channel: Channel) -> None:
     """Raises ConfigError at the first option of a channel that is wrong or missing."""
     version = quirks(channel).api_version
+    if version and not _VERSION.fullmatch(version):
+        raise _bad("api_version", version, ("a date such as 2024-10-21", "one with a suffix: 2025-04-01-preview"))
     protocols(channel)
     check_settings(channel_type(channel.type), channel.options)
     if version and channel.base_url.rstrip("/").endswith("/v1"):

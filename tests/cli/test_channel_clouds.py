@@ -47,6 +47,16 @@ def test_a_key_does_not_follow_to_another_region(cli):  # reliability S6
             "'us east' is no value of the channel option 'region'",
             "region=us-east-1",
         ),
+        (
+            ("--type", "azure", "--option", "resource=r", "--option", "api_version=soon"),
+            "'soon' is no value of the channel option 'api_version'",
+            "2024-10-21",
+        ),
+        (
+            ("--type", "azure", "--option", "resource=r", "--option", "protocol=gemini"),
+            "'gemini' is no value of the channel option 'protocol'",
+            "one of: openai_responses, openai_chat",
+        ),
         (("--type", "openai", "--option", "region=us-east-1"), "there is no channel option 'region'", "one of: "),
     ],
 )
