@@ -38,7 +38,7 @@ First steps:
 
 app = typer.Typer(
     name="axonhub",
-    help="A local hub between coding agents and the models they use: any model in Codex, every request traced.",
+    help="A local hub between coding agents and the models they use: any model in any agent, every request traced.",
     epilog=_EPILOG,
     rich_markup_mode=None,
     no_args_is_help=True,

@@ -89,10 +89,12 @@ def _banner(app: CliContext, host: str, port: int, *, demo: bool) -> None:
     channels = [channel.name for channel in app.store.channels.list() if channel.enabled]
     if demo:
         channels.append("demo")
-    out.note(f"axonhub on http://{url_host(host)}:{port or '(a free port)'}/v1")
+    url = f"http://{url_host(host)}:{port or '(a free port)'}"
+    out.note(f"axonhub on {url}/v1")
     out.note(f"  home      {app.home.root}")
     out.note(f"  channels  {', '.join(channels) or 'none yet: axonhub channel add NAME --type TYPE'}")
     out.note("  codex     axonhub codex setup   (then run codex as ever)")
+    out.note(f"  others    Anthropic's and Gemini's take {url} as their base URL")
     out.note("  watch     axonhub traces tail")
     _warn(out, app, host)
 

@@ -13,13 +13,14 @@ from axonhub_cli import demo, vendors
 from axonhub_cli.entities import Channel
 from axonhub_cli.errors import AxonHubError
 from axonhub_cli.llm.content import TextPart
-from axonhub_cli.llm.errors import Failure
+from axonhub_cli.llm.errors import APIError, Failure
 from axonhub_cli.llm.events import PartDelta, PartEnd, StreamEvent
 from axonhub_cli.llm.fold import fold
 from axonhub_cli.llm.request import Message, Request, Role
 from axonhub_cli.llm.response import Response, Usage
 from axonhub_cli.protocols import registry
 from axonhub_cli.protocols.base import Call, Operation, UpstreamCodec
+from axonhub_cli.routing.failover import Fault
 from axonhub_cli.server import address
 from axonhub_cli.server.limits import Limits
 from axonhub_cli.server.reloader import DEMO
@@ -51,7 +52,7 @@ async def probe_channel(channel: Channel, key: str | None, model: str) -> ProbeR
     try:
         first, response = await _ask(transports, channel, key or "", model, start)
     except Failure as failure:
-        return ProbeResult(False, _ms(start), error=f"{failure.error.status}: {failure.error.message}")
+        return ProbeResult(False, _ms(start), error=_words(failure.error))
     except AxonHubError as problem:
         return ProbeResult(False, _ms(start), error=problem.message, hint=problem.hint)
     finally:
@@ -117,6 +118,12 @@ async def _answer(reply: Reply, codec: UpstreamCodec, quirks: Quirks, start: flo
         return first, fold([*events, *decoder.close()])
     finally:
         reply.close()
+
+
+def _words(error: APIError) -> str:
+    """With the status, where one came."""
+    own = error.code in tuple(Fault) and error.code not in (Fault.REDIRECT, Fault.NOT_AN_API)
+    return error.message if own else f"{error.status}: {error.message}"
 
 
 def _outgoing(channel: Channel, call: Call, body: bytes, key: str, *, stream: bool) -> Outgoing:

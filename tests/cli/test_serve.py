@@ -40,6 +40,7 @@ def test_banner_then_log(serve, cli, home):
         f"  home      {home}\n"
         "  channels  one\n"
         "  codex     axonhub codex setup   (then run codex as ever)\n"
+        "  others    Anthropic's and Gemini's take http://127.0.0.1:(a free port) as their base URL\n"
         "  watch     axonhub traces tail\n"
     )
     assert all(json.loads(line) for line in ("{" + log).splitlines())
