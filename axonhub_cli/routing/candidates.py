@@ -96,7 +96,9 @@ def unavailable(found: Candidates, resolution: Resolution, model: str) -> APIErr
     """What to tell a client that asked for `model` when `found.chosen` is empty."""
     if resolution.denied:
         return APIError(ErrorKind.NOT_FOUND, _sentence(resolution.reason), 404, code="model_not_found", param="model")
-    why = "; ".join(f"{name}: {reason}" for name, reason in found.rejected) or "no channel is configured"
+    # Channels that would not serve it rested or not are beside the point where others only rest.
+    told = [row for row in found.rejected if row[0] in found.resting] or found.rejected
+    why = "; ".join(f"{name}: {reason}" for name, reason in told) or "no channel is configured"
     if found.retry_after is None:
         mapped = "" if resolution.model == model else f" (mapped to {resolution.model})"
         message = f"No channel serves the model {model}{mapped}: {_ended(why)}"

@@ -177,6 +177,16 @@ def test_while_a_refused_key_rests_clients_are_told_what_the_refusal_told_them(e
     assert (mixed.status, mixed.code) == (503, "server_is_overloaded")
 
 
+def test_only_the_channels_that_rest_are_told_where_some_do() -> None:
+    health, pinned = Health(), channel("pinned")
+    health.rest_key(pinned, None, 600, now=0, reason="no money")
+    found = find(channel("a"), channel("b", enabled=False), pinned, pin="pinned", health=health)
+    told = unavailable(found, Resolution("m", "pinned"), "m")
+    assert "pinned: rests for 600 s: no money" in told.message and "the rule pins" not in told.message
+    nobody = unavailable(find(channel("a"), pin="gone"), Resolution("m", "gone"), "m")
+    assert "a: the rule pins gone" in nobody.message
+
+
 def test_a_vendor_is_the_last_resort_for_another_vendors_model() -> None:
     kimi = replace(channel("kimi", priority=-5), type="moonshot")
     deep = replace(channel("deep"), type="deepseek")
