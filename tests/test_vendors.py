@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ from axonhub_cli.entities import Channel
 from axonhub_cli.errors import ConfigError
 from axonhub_cli.vendors import CHANNEL_TYPES, EXTRAS, ChannelType, Quirks, base_url, check_options, protocols, quirks
 
+DOC = (Path(__file__).parents[1] / "docs" / "options.md").read_text()
 VERTEX = "https://{location}-aiplatform.googleapis.com/v1/projects/{project}/locations/{location}"
 EXPECTED = {
     "openai": ("https://api.openai.com/v1", "OPENAI_API_KEY"),
@@ -219,3 +221,10 @@ def test_an_extra_that_is_not_there_is_named_with_its_command() -> None:
     for absent in ("no_such_module", "no_such.module"):
         missing = msgspec.structs.replace(EXTRAS["aws"], module=absent).missing()
         assert missing is not None and missing.hint == "pip install 'axonhub-cli[bedrock]'"
+
+
+def test_every_option_is_documented() -> None:
+    names = {name for row in re.findall(r"^\| (`.*?) \|", DOC, re.MULTILINE) for name in re.findall(r"`(\w+)`", row)}
+    settings = {setting.name for row in CHANNEL_TYPES.values() for setting in row.settings}
+    prices = {"price_input", "price_cached", "price_output"}
+    assert names == {*Quirks.__struct_fields__, *settings, *prices, "protocol"}

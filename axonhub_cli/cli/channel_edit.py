@@ -36,7 +36,10 @@ _ModelOption = Annotated[
 _TagOption = Annotated[list[str] | None, typer.Option("--tag", metavar="T", help="For profiles; may be repeated.")]
 _ProxyOption = Annotated[str | None, typer.Option("--proxy", metavar="URL", help="HTTP proxy to call it through.")]
 _PairOption = Annotated[
-    list[str] | None, typer.Option("--option", metavar="KEY=VALUE", help="Override a detail of the type; repeatable.")
+    list[str] | None,
+    typer.Option(
+        "--option", metavar="KEY=VALUE", help="Override a detail of the type (docs/options.md lists them); repeatable."
+    ),
 ]
 _WeightHelp = "Share among channels of one priority."
 _PriorityHelp = "Lower is tried first."
