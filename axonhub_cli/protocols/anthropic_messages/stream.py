@@ -18,7 +18,7 @@ from axonhub_cli.protocols.anthropic_messages.assembler import TEXT_FIELDS, Asse
 from axonhub_cli.protocols.anthropic_messages.errors import broken, error_inside
 from axonhub_cli.protocols.anthropic_messages.finish import finish_reason, gave_up
 from axonhub_cli.protocols.anthropic_messages.hot import DeltaTemplate
-from axonhub_cli.protocols.anthropic_messages.usage import TIERS, decode_usage, merge_usage
+from axonhub_cli.protocols.anthropic_messages.usage import TIERS, decode_usage, merge_usage, opening_usage
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.sse import Event, SSEParser, SSETooLarge
 
@@ -115,7 +115,7 @@ class StreamDecoder:
 
     def _begin(self, message: Mapping[str, Any]) -> None:
         if message:
-            self._usage = merge_usage(self._usage, message.get("usage"))
+            self._usage = merge_usage(self._usage, opening_usage(message.get("usage")))
         if self._started:
             return
         self._started = True

@@ -46,6 +46,12 @@ def decode_usage(raw: object) -> Usage | None:
     return Usage(total, cached, written, output, reasoning, raw=dict(raw), cache_written_1h=hour)
 
 
+def opening_usage(raw: object) -> JSON:
+    """The counts of message_start. Its output is a placeholder, which an answer that breaks off would leave behind as
+    if somebody had counted it (pitfall 179)."""
+    return {name: value for name, value in raw.items() if name != "output_tokens"} if isinstance(raw, Mapping) else {}
+
+
 def merge_usage(start: Mapping[str, Any] | None, more: object) -> JSON:
     """Counts of message_start under those of message_delta: the last that is not null wins (pitfall 80).
 

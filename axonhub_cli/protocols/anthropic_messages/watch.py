@@ -11,7 +11,7 @@ from msgspec import Struct
 from axonhub_cli.llm.response import FinishKind
 from axonhub_cli.protocols.anthropic_messages.errors import error_inside
 from axonhub_cli.protocols.anthropic_messages.finish import finish_reason, gave_up
-from axonhub_cli.protocols.anthropic_messages.usage import decode_usage, merge_usage
+from axonhub_cli.protocols.anthropic_messages.usage import decode_usage, merge_usage, opening_usage
 from axonhub_cli.protocols.base import JSON, Watch
 
 MAX_HELD = 16 * 1024 * 1024
@@ -75,7 +75,7 @@ class StreamWatcher:
         watch = self.watch
         match event.type:
             case "message_start" if event.message is not None:
-                self._count(event.message.usage)
+                self._count(opening_usage(event.message.usage))
                 if isinstance(event.message.model, str) and event.message.model:
                     watch.model = event.message.model
             case "message_delta":

@@ -146,6 +146,17 @@ def test_pitfalls_29_37_38_an_end_that_is_missing() -> None:
         assert isinstance(decode(nothing)[-1], StreamError)
 
 
+def test_pitfall_179_the_placeholder_at_the_start_is_no_count_of_output() -> None:
+    begun = start(input_tokens=3, output_tokens=1)
+    cut = last(begun, *TEXT)
+    assert isinstance(cut, StreamError) and cut.usage is not None
+    assert (cut.usage.input, cut.usage.output) == (3, None)
+    watcher = CODEC.stream_watcher()
+    watcher.feed(sse(begun, *TEXT))
+    assert watcher.watch.usage is not None
+    assert (watcher.watch.usage.input, watcher.watch.usage.output) == (3, None)
+
+
 def test_pitfalls_51_53_errors_inside_a_stream() -> None:
     error = {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}
     for events in ((error,), (start(input_tokens=3), *TEXT, error)):
