@@ -125,36 +125,40 @@ def strip_sealed(payload: JSON, seal: Unsealer) -> tuple[JSON, tuple[Loss, ...]]
     return {**payload, "input": kept}, _listed(losses)
 
 
-def strip_thinking(payload: JSON) -> tuple[JSON, tuple[Loss, ...]]:
-    """The same for an Anthropic Messages payload: thinking blocks that bear an envelope of ours are dropped. The same
-    object where there is nothing to do."""
+def strip_thinking(payload: JSON, *, unsigned: bool = False) -> tuple[JSON, tuple[Loss, ...]]:
+    """The same for an Anthropic Messages payload: thinking blocks that bear an envelope of ours are dropped, and those
+    that nobody signed, which another vendor's thoughts are, unless the upstream takes `unsigned` ones (pitfalls 64,
+    124). The same object where there is nothing to do."""
     messages = payload.get("messages")
     if not isinstance(messages, list):
         return payload, ()
     losses: Losses = Counter()
-    kept = [_without_ours(message, losses) for message in messages]
+    kept = [_without_foreign(message, losses, unsigned) for message in messages]
     if not losses:
         return payload, ()
     spoken = [message for message in kept if not isinstance(message, dict) or message.get("content") != []]
     return {**payload, "messages": spoken}, _listed(losses)
 
 
-def _without_ours(message: Any, losses: Losses) -> Any:
+def _without_foreign(message: Any, losses: Losses, unsigned: bool) -> Any:
     content = message.get("content") if isinstance(message, dict) else None
     if not isinstance(content, list):
         return message
-    kept = [block for block in content if not _our_thinking(block)]
+    kept = [block for block in content if not _foreign_thinking(block, unsigned)]
     if len(kept) == len(content):
         return message
     losses["messages.thinking.signature", "made for another channel"] += len(content) - len(kept)
     return {**message, "content": kept}
 
 
-def _our_thinking(block: Any) -> bool:
+def _foreign_thinking(block: Any, unsigned: bool) -> bool:
     if not isinstance(block, dict):
         return False
     state = {"thinking": "signature", "redacted_thinking": "data"}.get(str(block.get("type")))
-    return state is not None and str(block.get(state)).startswith(PREFIX)
+    if state is None:
+        return False
+    sign = block.get(state)
+    return str(sign).startswith(PREFIX) or (not sign and not unsigned)
 
 
 def _ours(item: Any) -> bool:

@@ -200,7 +200,6 @@ class HTTPClient:
         if self._manners.breaks_after_error:
             self.close()
         else:
-            self._response.force_close()
             await self._response.write_eof()
         return self._response
 

@@ -126,7 +126,7 @@ def test_google_refuses_a_wrong_key_with_400(hub: Hub, provider_of: NewProvider,
     # pitfall 138: which is no fault of the request's; another channel answers
     second = provider_of("openai")
     with GeminiProvider(key="sk-another") as first:
-        hub.add_channel("first", first, "gemini")
+        hub.add_channel("first", first, "gemini", "--model", "gpt-5.5")
         hub.add_channel("second", second, "openai", "--priority", "1")
         codex = hub.codex(tmp_path / "me", hub.create_key(), model="gpt-5.5")
         hub.start()

@@ -114,7 +114,7 @@ def test_an_account_that_gets_no_summaries_goes_without() -> None:
     name, changed, losses = mended(error, RESPONSES)
     assert (name, losses) == ("reasoning.summary", ["reasoning.summary"])
     assert changed["reasoning"] == {"effort": "low"}
-    remedy = find(error, lambda: RESPONSES)
+    remedy = find(error, RESPONSES)
     assert remedy is not None and remedy.lasting
 
 

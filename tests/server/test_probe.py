@@ -107,7 +107,8 @@ async def test_what_is_wrong_with_a_clouds_credentials_is_said(name, key, words)
 async def test_an_extra_that_is_missing_is_named(name, monkeypatch):
     """As where it is not installed: its import fails."""
     extra = EXTRAS[{"bedrock": "aws", "vertex": "google"}[name]]
-    for module in ("botocore", "botocore.session", "google.auth"):
+    loaded = [module for module in sys.modules if module.startswith("botocore.")]
+    for module in ("botocore", "botocore.session", "google.auth", *loaded):
         monkeypatch.setitem(sys.modules, module, None)
     cloud = BY_NAME[name]
     async with Upstream(cloud.fake()) as up:

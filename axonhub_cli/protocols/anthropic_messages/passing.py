@@ -20,7 +20,7 @@ from axonhub_cli.vendors import Quirks
 def pass_on(payload: JSON, model: str, quirks: Quirks, headers: Mapping[str, str] = NO_HEADERS) -> Encoded:
     """See `base.Codec.pass_on`. Fields that a vendor is known to refuse stay behind with the beta flags they came
     with (pitfall 82); thinking is off where the turn it would go on with was another vendor's (pitfall 66)."""
-    stripped, sealed = strip_thinking(payload)
+    stripped, sealed = strip_thinking(payload, unsigned=quirks.unsigned_thinking)
     losses = Losses(NAME, NO_WORD)
     if sealed and budgeted(stripped) and unsigned_loop(stripped["messages"]):
         stripped = switched_off(stripped)

@@ -175,3 +175,14 @@ def test_our_envelopes_never_reach_anthropic() -> None:  # pitfalls 64, 67
     assert [loss.field for loss in losses] == ["messages.thinking.signature"] and "2 times" in losses[0].reason
     assert strip_thinking(stripped)[0] is stripped and strip_thinking({"input": []})[0] == {"input": []}
     assert strip_sealed(payload, SEAL)[0] is payload
+
+
+def test_thoughts_that_nobody_signed_reach_only_who_takes_them() -> None:  # pitfalls 64, 124
+    """Gemini's thoughts are shown to Claude Code, which hands them in to whoever is asked next."""
+    spoken = {"type": "text", "text": "hi"}
+    thought = {"type": "thinking", "thinking": "t", "signature": ""}
+    payload = {"model": "m", "messages": [{"role": "assistant", "content": [thought, spoken]}]}
+    stripped, losses = strip_thinking(payload)
+    assert stripped["messages"] == [{"role": "assistant", "content": [spoken]}]
+    assert [loss.field for loss in losses] == ["messages.thinking.signature"]
+    assert strip_thinking(payload, unsigned=True)[0] is payload
