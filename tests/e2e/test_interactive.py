@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,5 +73,9 @@ def test_a_turn_with_a_tool_and_a_title(hub: Hub, kind: Kind, provider: Provider
 
 
 def test_models_of_the_hub_are_on_the_list(kind: Kind, screen: Screen) -> None:
-    screen.submit("/model")
+    for _ in range(20):  # Codex refuses it until it has started up
+        screen.submit("/model")
+        time.sleep(1)
+        if "Select Model" in screen.text():
+            break
     screen.wait_for("Select Model", kind.model, kind.small)
