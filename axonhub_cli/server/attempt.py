@@ -20,8 +20,9 @@ from axonhub_cli.server.calls import Asked, Prepared
 from axonhub_cli.server.client import Beginning, Client
 from axonhub_cli.server.journal import Journal
 from axonhub_cli.server.limits import Limits
+from axonhub_cli.server.reply import Reply
 from axonhub_cli.server.transports import Transports
-from axonhub_cli.server.upstream import Outgoing, Reply
+from axonhub_cli.server.upstream import Outgoing
 from axonhub_cli.server.watchdog import Watchdog
 
 _SILENT = "The upstream sent nothing for too long."

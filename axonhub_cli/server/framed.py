@@ -8,7 +8,7 @@ from axonhub_cli.llm.errors import APIError, Failure
 from axonhub_cli.protocols.base import SSE
 from axonhub_cli.protocols.eventstream import MEDIA, FrameError, FrameParser, to_sse
 from axonhub_cli.server import faults
-from axonhub_cli.server.upstream import Reply
+from axonhub_cli.server.reply import Reply
 
 
 def unframed(reply: Reply) -> Reply:

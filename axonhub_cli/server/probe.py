@@ -24,8 +24,9 @@ from axonhub_cli.routing.failover import Fault
 from axonhub_cli.server import address
 from axonhub_cli.server.limits import Limits
 from axonhub_cli.server.reloader import DEMO
+from axonhub_cli.server.reply import Reply
 from axonhub_cli.server.transports import Transports
-from axonhub_cli.server.upstream import USER_AGENT, Outgoing, Reply
+from axonhub_cli.server.upstream import USER_AGENT, Outgoing
 from axonhub_cli.vendors import Quirks
 
 _PROMPT = "Reply with the single word: ready"

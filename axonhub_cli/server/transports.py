@@ -16,8 +16,9 @@ from axonhub_cli.protocols import registry
 from axonhub_cli.server.framed import unframed
 from axonhub_cli.server.limits import Limits
 from axonhub_cli.server.reloader import DEMO
+from axonhub_cli.server.reply import Reply
 from axonhub_cli.server.signing import Signer
-from axonhub_cli.server.upstream import Outgoing, Reply, Upstream
+from axonhub_cli.server.upstream import Outgoing, Upstream
 
 _CHAT = "openai_chat"
 
