@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import random
 import threading
 import time
 
@@ -30,17 +30,20 @@ def new_id(prefix: str) -> str:
 
 
 class _Sequence:
-    """The last number given out. A second one in the same millisecond is the last plus a random step."""
+    """The last number given out. A second one in the same millisecond is the last plus a random step.
+
+    Ids are names and guard nothing, so that the quick generator does, which Python seeds anew in a forked process.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._last = 0
 
     def next(self, now: int) -> str:
-        fresh = now * _RANDOM_LIMIT + secrets.randbits(_RANDOM_BITS)
+        fresh = now * _RANDOM_LIMIT + random.getrandbits(_RANDOM_BITS)
         with self._lock:
             if fresh <= self._last:
-                fresh = self._last + 1 + secrets.randbits(24)
+                fresh = self._last + 1 + random.getrandbits(24)
             self._last = fresh
         return _text(fresh, _TIME_DIGITS + _RANDOM_DIGITS)
 

@@ -2,10 +2,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import msgspec
 import pytest
+from genai_prices import Usage as Counts
+from genai_prices.data_snapshot import get_snapshot
 
+from axonhub_cli import pricing
 from axonhub_cli.llm.response import Usage
 from axonhub_cli.pricing import cost_usd
 
@@ -94,3 +98,38 @@ def test_prices_are_options_a_channel_may_have() -> None:
     for bad in ("", "x", "-1", "1.2.3", "1e9", "nan", "½"):
         with pytest.raises(ConfigError, match="price_input"):
             check_options(Channel("c", "c", "vllm", "http://127.0.0.1:1", options={"price_input": bad}))
+
+
+def all_prices():
+    for provider in get_snapshot().providers:
+        for model in provider.models:
+            lists = [row.prices for row in model.prices] if isinstance(model.prices, list) else [model.prices]
+            yield from ((f"{provider.id}/{model.id}", prices) for prices in lists)
+
+
+COUNTS = [
+    Usage(input=0, output=0),
+    Usage(input=1000, output=10),
+    Usage(input=150_000, cached=120_000, output=2000),
+    Usage(input=210_000, cached=1000, cache_written=9000, output=500),
+    Usage(input=300_000, cached=1000, cache_written=9000, cache_written_1h=4000, output=500),
+    Usage(input=1_200_000, cached=1_100_000, cache_written=50_000, cache_written_1h=50_000, output=70_000),
+]
+
+
+@pytest.mark.parametrize("usage", COUNTS, ids=lambda usage: str(usage.input))
+def test_the_whole_table_costs_what_its_library_says(monkeypatch, usage):
+    counts = Counts(
+        input_tokens=usage.input,
+        cache_read_tokens=usage.cached,
+        cache_write_tokens=usage.cache_written,
+        cache_write_1h_tokens=usage.cache_written_1h or None,
+        output_tokens=usage.output,
+    )
+    seen = 0
+    for name, prices in all_prices():
+        monkeypatch.setattr(pricing, "_find", lambda *_, prices=prices: SimpleNamespace(get_prices=lambda _: prices))
+        expected = float(prices.calc_price(counts)["total_price"])
+        assert cost_usd("m", "openai", usage) == pytest.approx(expected, rel=1e-12, abs=1e-15), name
+        seen += 1
+    assert seen > 2000

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import lru_cache, partial
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from itertools import chain
 from typing import Any, Protocol
 
@@ -82,7 +82,7 @@ def clean_id(value: object) -> str | None:
     return f"{stem}-{digest}" if stem else digest
 
 
-_Found = tuple[str, Callable[[], object]]  # the source's name, and how to read it
+_Found = tuple[str, object]  # the source's name, and what it holds
 
 
 class _Sources:
@@ -129,13 +129,13 @@ def _trace_sources(sources: _Sources, config: TraceConfig) -> Iterator[_Found]:
     yield from _codex_fields(sources, config, "trace")
     if config.claude_code_trace_enabled:
         yield _header(sources, "x-claude-code-session-id")
-        yield "metadata.user_id", lambda: _claude_session(sources.payload)
+        yield "metadata.user_id", _claude_session(sources.payload)
     if config.opencode_trace_enabled:
         yield _header(sources, "x-session-id")
         yield _header(sources, "x-session-affinity")
     if config.codex_trace_enabled:
-        yield "prompt_cache_key", lambda: sources.payload.get("prompt_cache_key")
-    yield "contents", lambda: _gemini_session(sources)
+        yield "prompt_cache_key", sources.payload.get("prompt_cache_key")
+    yield "contents", _gemini_session(sources)
 
 
 def _codex_fields(sources: _Sources, config: TraceConfig, what: str) -> Iterator[_Found]:
@@ -144,17 +144,16 @@ def _codex_fields(sources: _Sources, config: TraceConfig, what: str) -> Iterator
     yield _header(sources, _CODEX_HEADERS[what])
     for name, metadata in sources.codex:
         for field in _CODEX_FIELDS[what]:
-            yield f"{name}.{field}", partial(metadata.get, field)
+            yield f"{name}.{field}", metadata.get(field)
 
 
 def _header(sources: _Sources, name: str) -> _Found:
-    wanted = _header_name(name)
-    return name, lambda: sources.headers.get(wanted)
+    return name, sources.headers.get(_header_name(name))
 
 
 def _first(found: Iterable[_Found]) -> tuple[str | None, str | None]:
-    for name, read in found:
-        if (value := read()) and (cleaned := clean_id(value)):
+    for name, value in found:
+        if value and (cleaned := clean_id(value)):
             return cleaned, name
     return None, None
 

@@ -39,6 +39,9 @@ async def _chunks(request: web.BaseRequest, limits: Limits) -> AsyncIterator[byt
     start, received = loop.time(), 0
     content = request.content
     try:
+        if content.is_eof():  # all of it came with the head, as it mostly does: nothing to wait for
+            yield content.read_nowait()
+            return
         async with asyncio.timeout(limits.body_start_s) as patience:
             while True:
                 chunk = await content.readany()

@@ -34,7 +34,15 @@ class RowCodec(Generic[S]):
 
     def encode(self, value: S) -> tuple[Any, ...]:
         """The columns, each something every database takes: no lone surrogate, NUL, NaN or huge number."""
-        return tuple(map(_plain, msgspec.structs.astuple(value)))
+        # Most columns are absent or plain text, which needs no call to be seen.
+        return tuple(
+            [
+                column
+                if column is None or (type(column) is str and column.isascii() and "\0" not in column)
+                else _plain(column)
+                for column in msgspec.structs.astuple(value)
+            ]
+        )
 
     def decode(self, row: Row) -> S:
         """The value. Raises StoreError where the row cannot be one: somebody else has written it."""
@@ -58,10 +66,10 @@ def _is_json(hint: Any) -> bool:
 def _plain(value: Any) -> Any:
     if value is None or value is True or value is False:
         return value
-    if isinstance(value, str):
-        return _text(value)
     if isinstance(value, int):
         return max(-_LARGEST, min(_LARGEST, value))
+    if isinstance(value, str):
+        return _text(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return _json_text(value)
