@@ -51,7 +51,7 @@ def cost_usd(model: str, channel_type: str, usage: Usage | None, options: Mappin
     """
     if usage is None or usage.input is None or usage.output is None:
         return None
-    if own := own_price(options):
+    if options and (own := own_price(options)):
         return _own_cost(own, usage, usage.input, usage.output)
     if channel_type in _UNPRICED:
         return None

@@ -104,6 +104,8 @@ class Bodies:
     def _list(self, pieces: Pieces, hour: int) -> _List:
         hashes = self._keep(pieces.items, hour)
         full = len(hashes) - len(hashes) % _RUN
+        if not full:
+            return _List(pieces.separator, b"", b"".join(hashes))
         runs = self._keep([b"".join(hashes[start : start + _RUN]) for start in range(0, full, _RUN)], hour)
         return _List(pieces.separator, b"".join(runs), b"".join(hashes[full:]))
 

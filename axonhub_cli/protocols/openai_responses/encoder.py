@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec import Raw
+
 from axonhub_cli.llm.content import Part, ReasoningPart, ToolCallPart
 from axonhub_cli.llm.errors import APIError
 from axonhub_cli.llm.events import PartDelta, PartEnd, PartStart, ResponseEnd, ResponseStart, StreamError, StreamEvent
@@ -18,7 +20,14 @@ from axonhub_cli.protocols.openai_responses.errors import failed_error
 from axonhub_cli.protocols.openai_responses.output import Names
 from axonhub_cli.protocols.openai_responses.response import INCOMPLETE, NAMELESS, skeleton
 from axonhub_cli.protocols.openai_responses.usage import encode_usage
-from axonhub_cli.protocols.openai_responses.writers import CallWriter, Sink, Writer, encode_text, open_writer
+from axonhub_cli.protocols.openai_responses.writers import (
+    CallWriter,
+    Sink,
+    Writer,
+    encode_json,
+    encode_text,
+    open_writer,
+)
 
 # Names no response, so that it fits into anybody's: Codex and the SDKs skip events they do not know.
 _ALIVE = b'event: keepalive\ndata: {"type":"keepalive"}\n\n'
@@ -37,6 +46,7 @@ class StreamEncoder:
         self._writer: Writer | None = None
         self._head = self._tail = b""  # template of the open part's plain deltas
         self._held: CallWriter | None = None  # a call whose input is broken, until it is known whether it was cut
+        self._skeleton: JSON | None = None
         self._items: list[JSON] = []
         self._parts: list[Part] = []
         self._calls = self._nameless = 0
@@ -91,11 +101,14 @@ class StreamEncoder:
 
     def _start(self) -> None:
         self._started = True
-        self._sink.emit("response.created", response=self._frame())
-        self._sink.emit("response.in_progress", response=self._frame())
+        begun = Raw(encode_json(self._frame()))  # the longest words of most streams, said twice
+        self._sink.emit("response.created", response=begun)
+        self._sink.emit("response.in_progress", response=begun)
 
     def _frame(self) -> JSON:
-        return skeleton(self._request, self._names.response_id, self._created)
+        if self._skeleton is None:
+            self._skeleton = skeleton(self._request, self._names.response_id, self._created)
+        return dict(self._skeleton)
 
     def _part_start(self, part: Part) -> None:
         self._release()

@@ -38,6 +38,14 @@ def encode_text(text: str) -> bytes:
         return _encode(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
+def encode_json(value: Any) -> bytes:
+    """JSON of any value, its strings as `encode_text` writes them."""
+    try:
+        return _encode(value)
+    except UnicodeEncodeError:
+        return _encode(_clean(value))
+
+
 class Sink:
     """Collects events as bytes and counts them."""
 
@@ -47,12 +55,8 @@ class Sink:
 
     def emit(self, kind: str, **values: Any) -> None:
         """One event of any kind."""
-        data = {"type": kind, **values, "sequence_number": self.sequence}
+        body = encode_json({"type": kind, **values, "sequence_number": self.sequence})
         self.sequence += 1
-        try:
-            body = _encode(data)
-        except UnicodeEncodeError:
-            body = _encode(_clean(data))
         self.out.append(b"event: %b\ndata: %b\n\n" % (kind.encode(), body))
 
     def delta(self, head: bytes, text: str, tail: bytes) -> None:
