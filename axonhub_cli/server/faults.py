@@ -9,6 +9,7 @@ from aiohttp.http import HttpProcessingError
 
 from axonhub_cli.llm.errors import APIError, ErrorKind
 from axonhub_cli.routing.failover import Fault
+from axonhub_cli.server.http1 import BadHTTP
 
 
 def connect_failed(words: str) -> APIError:
@@ -84,7 +85,7 @@ def before_answer(error: Exception, reused: bool) -> APIError:
             return connect_failed("The upstream could not be reached in time.")
         case TimeoutError():
             return slow("The upstream did not begin its answer in time.")
-        case aiohttp.ClientResponseError() | HttpProcessingError():
+        case aiohttp.ClientResponseError() | HttpProcessingError() | BadHTTP():
             return not_an_api("The upstream's answer is not valid HTTP.")
         case aiohttp.InvalidURL() | aiohttp.NonHttpUrlClientError() | ValueError():
             return not_an_api("The channel's base URL cannot be used.")

@@ -53,12 +53,19 @@ class Held(Protocol):
         ...
 
 
+class Content(Protocol):
+    """A body as it comes, as aiohttp's `StreamReader` and our `Answer` give it."""
+
+    async def readany(self) -> bytes: ...
+    def at_eof(self) -> bool: ...
+    def set_exception(self, exc: Exception, /) -> None: ...
+
+
 class HTTPReply:
     """A Reply over a socket."""
 
-    def __init__(self, status: int, headers: Mapping[str, str], content: aiohttp.StreamReader, held: Held) -> None:
-        self.status = status
-        self.headers: Mapping[str, str] = {name.lower(): value for name, value in headers.items()}
+    def __init__(self, status: int, headers: Mapping[str, str], content: Content, held: Held) -> None:
+        self.status, self.headers = status, headers
         self._content, self._held = content, held
 
     async def read(self) -> bytes:
@@ -94,7 +101,7 @@ class HTTPReply:
 class InflatedReply(HTTPReply):
     """The same for an upstream that compresses although it was asked not to (pitfalls 148, 157)."""
 
-    def __init__(self, status: int, headers: Mapping[str, str], content: aiohttp.StreamReader, held: Held) -> None:
+    def __init__(self, status: int, headers: Mapping[str, str], content: Content, held: Held) -> None:
         super().__init__(status, headers, content, held)
         self._encoding = _encoding(headers)
         self._inflater = zlib.decompressobj(_ANY_FRAME)
@@ -119,11 +126,11 @@ class InflatedReply(HTTPReply):
             self._rest += data
 
 
-def reply(status: int, headers: Mapping[str, str], content: aiohttp.StreamReader, held: Held) -> Reply:
-    """Of an answer whose head has come; the names of `headers` are in any case."""
+def reply(status: int, headers: Mapping[str, str], content: Content, held: Held) -> Reply:
+    """Of an answer whose head has come."""
     kind = HTTPReply if _encoding(headers) in _PLAIN else InflatedReply
     return kind(status, headers, content, held)
 
 
 def _encoding(headers: Mapping[str, str]) -> str:
-    return headers.get("Content-Encoding", "").strip().lower()
+    return headers.get("content-encoding", "").strip().lower()

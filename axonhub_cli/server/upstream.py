@@ -5,15 +5,11 @@ from __future__ import annotations
 import asyncio
 import ssl
 from collections.abc import Mapping
-from functools import partial
 from types import SimpleNamespace
-from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-from aiohttp.client_proto import ResponseHandler
-from aiohttp.connector import Connection
-from aiohttp.http import HttpProcessingError, RawResponseMessage
+from aiohttp.http import HttpProcessingError
 from msgspec import Struct
 from yarl import URL
 
@@ -21,17 +17,16 @@ from axonhub_cli import __version__
 from axonhub_cli.entities import Channel
 from axonhub_cli.llm.errors import Failure
 from axonhub_cli.server import faults
+from axonhub_cli.server.connector import Answer, UpstreamConnection, connector
+from axonhub_cli.server.http1 import BadHTTP, Head
 from axonhub_cli.server.limits import Limits
 from axonhub_cli.server.reply import Reply, reply
 
 USER_AGENT = f"axonhub/{__version__}"
 _BUFFER = 64 * 1024
-_PER_HOST = 256
-_POOLED_S = 30.0
-_DNS_S = 30
 _ROUTES = 1024
 _AUTO = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
-_FAILURES = (aiohttp.ClientError, HttpProcessingError, OSError, ssl.SSLError, ValueError)
+_FAILURES = (aiohttp.ClientError, HttpProcessingError, BadHTTP, OSError, ssl.SSLError, ValueError)
 
 
 class Outgoing(Struct, frozen=True):
@@ -78,7 +73,7 @@ class Upstream:
         try:
             async with asyncio.timeout(limit):
                 if call.channel.proxy:
-                    return await _proxied(session, method, call, state)
+                    return await _by_library(session, method, call, state)
                 return await self._direct(session, method, call, state)
         except (*_FAILURES, TimeoutError) as error:
             raise Failure(faults.before_answer(error, state.reused)) from None
@@ -86,8 +81,8 @@ class Upstream:
     async def _direct(
         self, session: aiohttp.ClientSession, method: str, call: Outgoing, state: SimpleNamespace
     ) -> Reply:
-        """aiohttp's connections and parser without its ClientRequest and ClientResponse, whose cookies, redirects,
-        timers and tasks nobody wants here: they were an eighth of what a translated request costs."""
+        """aiohttp's connections without its ClientRequest and ClientResponse, whose cookies, redirects, timers and
+        tasks nobody wants here: they were an eighth of what a translated request costs."""
         route = self._route(call.url)
         head = _head(method, route, call)
         assert session.connector is not None
@@ -95,12 +90,15 @@ class Upstream:
             connection = await session.connector.connect(route.peer, [], session.timeout)
         except TimeoutError as error:
             raise aiohttp.ConnectionTimeoutError from error
+        if not isinstance(protocol := connection.protocol, UpstreamConnection):
+            connection.release()
+            return await _by_library(session, method, call, state)
         try:
-            message, content = await _exchange(connection, head, call.body, state)
+            answered, content = await _exchange(protocol, head, call.body, state)
         except BaseException:
             connection.close()
             raise
-        return reply(message.code, message.headers, content, connection)
+        return reply(answered.status, answered.headers, content, connection)
 
     def _route(self, url: str | URL) -> _Route:
         if (route := self._routes.get(url)) is None:
@@ -108,25 +106,6 @@ class Upstream:
                 self._routes.clear()
             route = self._routes[url] = _route(URL(url))
         return route
-
-
-class _Connection(ResponseHandler):
-    """aiohttp's, but what is not paused is not resumed: aiohttp does so after each HTTP chunk, parser and all."""
-
-    served = False  # a call: what breaks now may have been closed before
-
-    def resume_reading(self, resume_parser: bool = True) -> None:
-        if self._reading_paused:
-            super().resume_reading(resume_parser)
-
-
-class _Connector(aiohttp.TCPConnector):
-    """Makes such connections. Without the attribute, in another aiohttp, they would be the usual ones."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        kind: type[ResponseHandler] = _Connection
-        self._factory = partial(kind, loop=self._loop)
 
 
 class _Route(Struct, frozen=True):
@@ -156,24 +135,18 @@ def _head(method: str, route: _Route, call: Outgoing) -> bytes:
 
 
 async def _exchange(
-    connection: Connection, head: bytes, body: bytes, state: SimpleNamespace
-) -> tuple[RawResponseMessage, aiohttp.StreamReader]:
-    """What aiohttp's parser makes of the answer's head, and its body as it comes."""
-    protocol = connection.protocol
-    assert protocol is not None
-    if isinstance(protocol, _Connection):
-        state.reused, protocol.served = protocol.served, True
-    protocol.set_response_params(read_until_eof=True, auto_decompress=False, read_bufsize=_BUFFER)
-    if protocol.transport is None:
+    connection: UpstreamConnection, head: bytes, body: bytes, state: SimpleNamespace
+) -> tuple[Head, Answer]:
+    state.reused = connection.answer is not None
+    answer = connection.begin()
+    if connection.transport is None:
         raise aiohttp.ServerDisconnectedError
-    protocol.transport.writelines((head, body))
-    while True:
-        message, content = await protocol.read()
-        if message.code >= 200 or message.code == 101:
-            return message, content
+    connection.transport.writelines((head, body))
+    return await answer.head(), answer
 
 
-async def _proxied(session: aiohttp.ClientSession, method: str, call: Outgoing, state: SimpleNamespace) -> Reply:
+async def _by_library(session: aiohttp.ClientSession, method: str, call: Outgoing, state: SimpleNamespace) -> Reply:
+    """Through a proxy, which is spoken to in ways of its own, or by an aiohttp that makes no connections of ours."""
     response = await session.request(
         method,
         call.url,
@@ -183,7 +156,8 @@ async def _proxied(session: aiohttp.ClientSession, method: str, call: Outgoing, 
         proxy=call.channel.proxy,
         trace_request_ctx=state,
     )
-    return reply(response.status, response.headers, response.content, response)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    return reply(response.status, headers, response.content, response)
 
 
 def origin(url: str) -> str:
@@ -194,18 +168,10 @@ def origin(url: str) -> str:
 
 
 def _session(limits: Limits, *, pooled: bool) -> aiohttp.ClientSession:
-    # Every default of the library that is wrong for a proxy is set here; reasons in docs/reliability.md.
-    connector = _Connector(
-        limit=0,
-        limit_per_host=_PER_HOST,
-        ttl_dns_cache=_DNS_S,
-        force_close=not pooled,
-        keepalive_timeout=_POOLED_S if pooled else None,
-    )
     tracing = aiohttp.TraceConfig()
     tracing.on_connection_reuseconn.append(_mark_reused)
     return aiohttp.ClientSession(
-        connector=connector,
+        connector=connector(pooled=pooled),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None, connect=limits.connect_s, sock_connect=limits.connect_s),
         trust_env=False,

@@ -5,28 +5,21 @@ import asyncio
 import pytest
 from aiohttp.client_proto import ResponseHandler
 
+from axonhub_cli.llm.errors import Failure
+from axonhub_cli.routing.failover import Fault
+from axonhub_cli.server import connector
+from axonhub_cli.server.connector import UpstreamConnection
 from axonhub_cli.server.limits import Limits
 from axonhub_cli.server.upstream import Outgoing, Upstream
 from tests.server import upstreams
 from tests.server.hub import channel
 
 
-def counted(monkeypatch, name):
-    """The calls of a method of aiohttp's connections to upstreams."""
-    calls, method = [], getattr(ResponseHandler, name)
-
-    def call(self, *args):
-        calls.append(args)
-        return method(self, *args)
-
-    monkeypatch.setattr(ResponseHandler, name, call)
-    return calls
-
-
 @pytest.mark.parametrize(("size", "count"), [(1, 30_000), (200, 5_000), (60_000, 40), (3_000_000, 1)])
 async def test_a_reader_that_is_slower_than_its_upstream_gets_everything(size, count, monkeypatch):
-    """The connection is paused and resumed: by bytes that wait and by HTTP chunks that wait."""
-    pauses = counted(monkeypatch, "pause_reading")
+    """The connection is paused while much waits, and goes on."""
+    flows, flow = [], UpstreamConnection.flow
+    monkeypatch.setattr(UpstreamConnection, "flow", lambda self, on: (flows.append(on), flow(self, on)))
     done = asyncio.Event()
 
     async def flood(wire):
@@ -51,26 +44,103 @@ async def test_a_reader_that_is_slower_than_its_upstream_gets_everything(size, c
                 await done.wait()
             assert received == b"".join(b"%c" % (97 + number % 26) * size for number in range(count))
             reply.close()
-        assert up.connections == 1 and pauses
+        assert up.connections == 1 and flows[:2] == ([False, True] if size > 1 else [])
         await upstream.close()
 
 
-async def test_what_is_not_paused_is_not_resumed(monkeypatch):
-    """aiohttp runs its parser once more for each HTTP chunk that is read: a third of the cost of reading."""
-    resumed = counted(monkeypatch, "resume_reading")
+async def call(upstream, up, **headers):
+    return await upstream.send(Outgoing(channel("a", up.url), up.url, headers, b"{}", stream=True))
 
-    async def stream(wire):
+
+async def test_what_came_before_a_cut_is_read():
+    async def cut(wire):
         await wire.head()
-        await wire.raw(b"".join(b"%x\r\n%s\r\n" % (3, b"abc") for _ in range(100)) + b"0\r\n\r\n")
+        await wire.chunk(b"half")
+        wire.reset()
 
-    async with upstreams.Upstream(stream) as up:
+    async with upstreams.Upstream(cut) as up:
         upstream = Upstream(Limits())
-        reply = await upstream.send(Outgoing(channel("a", up.url), up.url, {}, b"{}", stream=True))
-        received = b""
-        while data := await reply.read():
-            received += data
-        assert received == b"abc" * 100
-        assert not resumed
+        reply = await call(upstream, up)
+        await asyncio.sleep(0.05)
+        assert await reply.read() == b"half"
+        for _ in range(2):
+            with pytest.raises(Failure) as caught:
+                await reply.read()
+            assert caught.value.error.code == Fault.RESET
+        reply.close()
+        await upstream.close()
+
+
+@pytest.mark.parametrize(
+    ("sent", "code"),
+    [
+        (b"SSH-2.0-OpenSSH_9.6\r\n\r\n", Fault.NOT_AN_API),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: x\r\n\r\n", Fault.NOT_AN_API),
+        (b"", Fault.RESET),
+        (b"HTTP/1.1 200 OK\r\nContent-", Fault.RESET),
+    ],
+    ids=["no HTTP", "no length", "nothing", "half a head"],
+)
+async def test_no_answer(sent, code):
+    async def script(wire):
+        await wire.raw(sent)
+        wire.writer.close()
+
+    async with upstreams.Upstream(script) as up:
+        upstream = Upstream(Limits())
+        with pytest.raises(Failure) as caught:
+            await call(upstream, up)
+        assert caught.value.error.code == code
+        await upstream.close()
+
+
+async def test_bytes_that_nobody_asked_for_end_the_connection():
+    """What an upstream says between two calls is never taken for the next answer."""
+    answer = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+    go_on = asyncio.Event()
+
+    async def script(wire):
+        await wire.raw(answer)
+        await go_on.wait()
+        await wire.raw(answer.replace(b"ok", b"no"))
+
+    async with upstreams.Upstream(script) as up:
+        upstream = Upstream(Limits())
+        reply = await call(upstream, up)
+        assert await reply.read() == b"ok" and await reply.read() == b""
+        reply.close()
+        go_on.set()
+        await asyncio.sleep(0.05)
+        reply = await call(upstream, up)
+        assert await reply.read() == b"ok"
+        reply.close()
+        assert up.connections == 2
+        await upstream.close()
+
+
+async def test_connections_of_another_kind_serve_too(monkeypatch):
+    """aiohttp makes ours by an attribute that is not promised."""
+    monkeypatch.setattr(connector, "UpstreamConnection", ResponseHandler)
+    async with upstreams.Upstream(upstreams.streams()) as up:
+        upstream = Upstream(Limits())
+        for _ in range(2):
+            reply = await call(upstream, up)
+            received = b""
+            while data := await reply.read():
+                received += data
+            assert received == b"".join(upstreams.chat_stream())
+            reply.close()
+        assert up.connections == 1
+        await upstream.close()
+
+
+@pytest.mark.parametrize("value", ["a\r\nx-evil: 1", "a\nb", "a\0b"])
+async def test_a_header_cannot_begin_another(value):
+    async with upstreams.Upstream(upstreams.answers(200, {})) as up:
+        upstream = Upstream(Limits())
+        with pytest.raises(Failure):
+            await call(upstream, up, x=value)
+        assert up.calls == []
         await upstream.close()
 
 
