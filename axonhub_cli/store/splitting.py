@@ -22,7 +22,7 @@ _LIST = msgspec.json.Decoder(list[Raw])
 class Pieces(Struct, frozen=True):
     """Neighbours in the text, each worth a place of its own, with the same bytes between them."""
 
-    items: tuple[memoryview, ...]
+    items: tuple[memoryview | Raw, ...]
     separator: bytes = b""
 
 
@@ -74,7 +74,7 @@ def _list_pieces(raw: Raw, view: memoryview) -> Pieces | None:
     """The items of a list; None where it is none, is empty, or its spacing is not regular."""
     if view[0] != ord("["):
         return None
-    items = tuple(memoryview(item) for item in _LIST.decode(raw))
+    items = tuple(_LIST.decode(raw))
     if not items:
         return None
     gaps = len(view) - 2 - sum(map(len, items))
@@ -86,5 +86,5 @@ def _list_pieces(raw: Raw, view: memoryview) -> Pieces | None:
     return None
 
 
-def _joined(items: Sequence[memoryview], separator: bytes) -> bytes:
+def _joined(items: Sequence[memoryview | Raw], separator: bytes) -> bytes:
     return b"[" + separator.join(items) + b"]"

@@ -66,6 +66,7 @@ def proxy(pipe, port, folder, options):
     from axonhub_cli.paths import Home
     from axonhub_cli.server import log
     from axonhub_cli.server.app import ServeOptions, start
+    from axonhub_cli.server.workers import spare_collector
     from axonhub_cli.store.api_keys import new_api_key
     from axonhub_cli.store.database import open_store
     from tests.server.hub import channel
@@ -80,6 +81,7 @@ def proxy(pipe, port, folder, options):
     async def main():
         log.setup("info", "text", home.create_logs(), io.StringIO())
         running = await start(ServeOptions(home=home, config=config, port=0, environ={"UP_KEY": "sk-x"}))
+        spare_collector()
         pipe.send((running.url, plain))
         loop = asyncio.get_running_loop()
         while (order := await loop.run_in_executor(None, pipe.recv)) != "stop":
