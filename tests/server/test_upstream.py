@@ -1,9 +1,18 @@
 """Bytes from an upstream arrive whole, also where they come faster than they are read."""
 
 import asyncio
+import ssl
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 
 import pytest
+from aiohttp import connector as aiohttp_connector
 from aiohttp.client_proto import ResponseHandler
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from axonhub_cli.llm.errors import Failure
 from axonhub_cli.routing.failover import Fault
@@ -115,6 +124,59 @@ async def test_bytes_that_nobody_asked_for_end_the_connection():
         assert await reply.read() == b"ok"
         reply.close()
         assert up.connections == 2
+        await upstream.close()
+
+
+def certified(folder, address):
+    """A server's side of TLS for an address, and the certificate that vouches for it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "an upstream")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = certificate.public_bytes(Encoding.PEM)
+    file = folder / "server.pem"
+    file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + pem)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(file)
+    return context, pem.decode()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.0.0.2"], ids=["its own", "another's"])
+async def test_over_tls(tmp_path, address):
+    context, vouching = certified(tmp_path, address)
+    # aiohttp has one context for all its connections.
+    aiohttp_connector._SSL_CONTEXT_VERIFIED.load_verify_locations(cadata=vouching)
+
+    async def flood(wire):
+        await wire.head()
+        for number in range(1, 2000):
+            await wire.chunk(b"%c" % (97 + number % 26) * number)
+        await wire.end()
+
+    async with upstreams.Upstream(flood, context) as up:
+        upstream = Upstream(Limits())
+        if address != "127.0.0.1":
+            with pytest.raises(Failure) as caught:
+                await call(upstream, up)
+            assert caught.value.error.code == Fault.TLS and up.calls == []
+            await upstream.close()
+            return
+        for _ in range(2):
+            reply = await call(upstream, up)
+            received = bytearray()
+            while data := await reply.read():
+                received += data
+                await asyncio.sleep(0)
+            assert received == b"".join(b"%c" % (97 + number % 26) * number for number in range(1, 2000))
+            reply.close()
+        assert up.connections == 1
         await upstream.close()
 
 
