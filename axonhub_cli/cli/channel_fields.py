@@ -21,11 +21,13 @@ _MAX_KEY = 4096
 
 def find_type(name: str) -> ChannelType:
     """The preset. Raises UsageError."""
+    from axonhub_cli.config.problems import did_you_mean
     from axonhub_cli.vendors import CHANNEL_TYPES
 
     if row := CHANNEL_TYPES.get(name):
         return row
-    raise UsageError(f"there is no channel type {name!r}", "axonhub channel types")
+    near = did_you_mean(name, CHANNEL_TYPES)
+    raise UsageError(f"there is no channel type {name!r}{near}", "axonhub channel types lists them.")
 
 
 def read_keys(*, documents: bool = False) -> list[str]:

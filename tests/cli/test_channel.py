@@ -76,7 +76,8 @@ def test_variable_set_or_not(cli, monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (("--type", "nope"), "there is no channel type 'nope'"),
+        (("--type", "zzz"), "there is no channel type 'zzz'\n"),
+        (("--type", "DeepSek"), "there is no channel type 'DeepSek', did you mean 'deepseek'?"),
         (("--type", "openai-compatible"), "the type openai-compatible needs an address"),
         (("--type", "openai", "--base-url", "ftp://x"), "it must be a URL that starts with https:// or http://"),
         (("--type", "openai", "--base-url", "http://api.example.com/v1"), "http:// is only for this machine"),
