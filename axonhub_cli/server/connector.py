@@ -130,11 +130,12 @@ class UpstreamConnection(ResponseHandler):
 
     def flow(self, on: bool) -> None:
         """Lets the upstream go on, or wait."""
-        if self.transport is not None:
-            if on:
-                self.transport.resume_reading()
-            else:
-                self.transport.pause_reading()
+        if self.transport is None or self.transport.is_closing():
+            return
+        if on:
+            self.transport.resume_reading()
+        else:
+            self.transport.pause_reading()
 
     def abandon(self) -> None:
         """What is on it makes no sense: nothing more is read or sent."""

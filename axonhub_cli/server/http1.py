@@ -103,6 +103,7 @@ class ResponseParser:
             data, self._held = self._held + data, b""
         pieces: list[bytes] = []
         at, size, left = 0, len(data), self._left or 0
+        at_once = True
         while at < size and not self.ended:
             if left:
                 piece = data[at : at + left]
@@ -127,10 +128,11 @@ class ResponseParser:
                 if left and data[stop : stop + 2] == b"\r\n":  # all of it is here, as it mostly is
                     pieces.append(data[at:stop])
                     at, left = stop + 2, 0
-                    if at < size:
+                    if at_once and at < size:
                         more, length = _whole_chunks(data[at:])
                         pieces += more
                         at += length
+                        at_once = length > 0
                 else:
                     self._after_chunk, self._trailing = left > 0, left == 0
         self._left = left

@@ -131,6 +131,24 @@ def test_what_is_no_answer(name):
             run(pieces)
 
 
+def test_no_read_costs_more_than_its_bytes():
+    """Ends of lines inside, as some servers write events: each chunk is read by itself, and the rest only then."""
+    looked = []
+
+    class Looked(bytes):
+        def __getitem__(self, at):
+            found = super().__getitem__(at)
+            looked.append(len(found))
+            return found
+
+    event = b"data: x\r\n\r\n"
+    raw = Looked(CHUNKED + b"%x\r\n%s\r\n" % (len(event), event) * 2000 + b"0\r\n\r\n")
+    parser = ResponseParser()
+    parser.feed(CHUNKED)
+    assert parser.feed(Looked(raw[len(CHUNKED) :])) == event * 2000 and parser.ended
+    assert sum(looked) < 10 * len(raw)
+
+
 def test_headers_have_one_spelling():
     parser, _ = run([OK + b"X-Request-ID:  a b \t\r\nSet-Cookie: 1\r\nset-cookie: 2\r\nX: \xff\xc3\xa9\r\n\r\n"])
     assert parser.head.headers == {"x-request-id": "a b", "set-cookie": "1, 2", "x": "\udcffé"}
