@@ -163,13 +163,11 @@ class PartWriter:
         self._waiting[slot.key] = slot
         self._advance()
 
-    def annotate(
-        self, annotations: Iterable[Mapping[str, Any]] = (), logprobs: Iterable[Mapping[str, Any]] = ()
-    ) -> None:
+    def annotate(self, annotations: Iterable[Mapping[str, Any]] = (), logprobs: Iterable[Any] = ()) -> None:
         """Citations and log probabilities of the text that is being written."""
         slot = self._slot(_TEXT, _TEXT)
         slot.annotations += annotations
-        slot.logprobs += logprobs
+        slot.logprobs += probabilities(logprobs)
         self._advance()
 
     def state(self, protocol: str, fields: Mapping[str, Any]) -> None:
@@ -313,6 +311,17 @@ class PartWriter:
         if plain != self.prefix or len(plain) > 48:
             plain = hashlib.sha256(self.prefix.encode()).hexdigest()[:24]
         return f"call_{plain}_{number}"
+
+
+def probabilities(found: Iterable[Any]) -> tuple[Mapping[str, Any], ...]:
+    """Log probabilities in OpenAI's wording as an upstream sent them: what is no entry is none, also inside of one."""
+    entries = [entry for entry in found if isinstance(entry, Mapping)]
+    return tuple(
+        {**entry, "top_logprobs": [*probabilities(top if isinstance(top, list) else ())]}
+        if (top := entry.get("top_logprobs")) is not None
+        else entry
+        for entry in entries
+    )
 
 
 def _begun(slot: _Slot) -> Part:

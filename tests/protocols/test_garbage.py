@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
@@ -72,6 +73,21 @@ def test_streams(client: Codec, stream: laws.Fixture, edits: object, damage: obj
     assert passed == data or raw.watch.error is not None or not data.startswith(b"data")
     raw.close()
     assert raw.close() == raw.keepalive() == b""
+
+
+@pytest.mark.parametrize("stream", laws.STREAMS, ids=str)
+def test_every_field_of_another_kind(stream: laws.Fixture) -> None:
+    """Each field where a stream first has it, and where it has it last, as anything that JSON knows."""
+    client = PROTOCOLS["openai_responses"]
+    places = {found[0]: found.end() for found in re.finditer(rb'"[A-Za-z_]+":', stream.data)}
+    firsts = {stream.data.find(name) + len(name) for name in places}
+    for at in sorted(firsts.union(places.values())):
+        end = min(end for end in (stream.data.find(mark, at) for mark in (b",", b"}")) if end > 0)
+        for value in (b"null", b"[]", b"{}", b"true", b"-1", b"1e999", b'"x"'):
+            relay = laws.translation(client, stream.codec, stream.request())
+            said = relay.feed(stream.data[:at] + value + stream.data[end:]) + relay.close()
+            assert relay.watch.ended != (relay.watch.error is not None)
+            list(check(decode_bytes(client, said)))
 
 
 @clients

@@ -77,17 +77,19 @@ class StreamDecoder:
             if not last and self._stop is None:
                 self._fail(_broken("The upstream sent an event that cannot be read."))
             return
+        index = payload.get("contentBlockIndex")
+        index = index if isinstance(index, int) else None
         match event.event:
             case "messageStart":
                 self._begin()
             case "contentBlockStart":
                 self._begin()
-                self._start(payload.get("contentBlockIndex"), payload.get("start"))
+                self._start(index, payload.get("start"))
             case "contentBlockDelta":
                 self._begin()
-                self._delta(payload.get("contentBlockIndex"), payload.get("delta"))
+                self._delta(index, payload.get("delta"))
             case "contentBlockStop":
-                self._writer.end_call(payload.get("contentBlockIndex"))
+                self._writer.end_call(index)
             case "messageStop":
                 self._begin()
                 word = payload.get("stopReason")
@@ -106,12 +108,12 @@ class StreamDecoder:
             self._started = True
             self._out.append(ResponseStart("", ""))
 
-    def _start(self, index: Any, start: Any) -> None:
+    def _start(self, index: int | None, start: Any) -> None:
         call = start.get("toolUse") if isinstance(start, Mapping) else None
         if isinstance(call, Mapping):
             self._writer.call(index, str(call.get("toolUseId") or ""), str(call.get("name") or ""))
 
-    def _delta(self, index: Any, delta: Any) -> None:
+    def _delta(self, index: int | None, delta: Any) -> None:
         if not isinstance(delta, Mapping):
             return
         if isinstance(text := delta.get("text"), str):

@@ -17,6 +17,7 @@ from axonhub_cli.llm.content import (
 )
 from axonhub_cli.protocols.openai_responses.fields import NAME, dump
 from axonhub_cli.protocols.openai_responses.items import COMPACTION_KINDS, SEALED
+from axonhub_cli.protocols.parts import probabilities
 from axonhub_cli.protocols.tools import SEARCH_NAME, SHELL_NAME
 
 Item = Mapping[str, Any]
@@ -45,7 +46,7 @@ def decode_content_part(part: Item) -> Part:
     if kind == "refusal":
         return RefusalPart(_text(part, "refusal"))
     if kind in ("output_text", "text", "input_text"):  # a list, if an upstream sends one, has no hash
-        return TextPart(_text(part, "text"), _objects(part, "annotations"), _objects(part, "logprobs"))
+        return TextPart(_text(part, "text"), _objects(part, "annotations"), probabilities(_objects(part, "logprobs")))
     return OpaquePart(NAME, kind if isinstance(kind, str) else "", part)
 
 
