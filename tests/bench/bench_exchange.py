@@ -1,12 +1,14 @@
 """CPU of the proxy for one translated Codex stream: a 40 kB request, 200 chunks, recording on.
 
     python -m tests.bench.bench_exchange [--rounds 7] [--requests 100] [--chunks-per-write 20] [--passthrough]
+    python -m tests.bench.bench_exchange --chunks-per-write 1 --pause-ms 2 --requests 5   as a model speaks
 
 Three processes: a fake upstream, the proxy, and this one as the client. CPU is the proxy's own, by getrusage.
 """
 
 import argparse
 import asyncio
+import contextlib
 import cProfile
 import io
 import json
@@ -21,7 +23,7 @@ from pathlib import Path
 CHUNKS = 200
 
 
-def upstream(ports, passthrough, per_write, apart):
+def upstream(ports, passthrough, per_write, apart, pause=0.0):
     """Answers every request with the same stream, `per_write` events in a write. A write is one HTTP chunk, as HTTP
     servers make it; with `apart` each event is one."""
     from tests.server.upstreams import chat_stream, responses_events
@@ -44,9 +46,10 @@ def upstream(ports, passthrough, per_write, apart):
             writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n")
             for data in writes:
                 writer.write(data)
-                await asyncio.sleep(0)  # one system call each: the proxy may read as often
+                await asyncio.sleep(pause)  # one system call each: the proxy may read as often
             writer.write(b"0\r\n\r\n")
-            await writer.drain()
+            with contextlib.suppress(ConnectionError):  # the proxy does not wait for it once its client has gone
+                await writer.drain()
 
     async def main():
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
@@ -178,12 +181,13 @@ def main():
     parser.add_argument("--rounds", type=int, default=7, help="the best tells most on a busy machine")
     parser.add_argument("--chunks-per-write", type=int, default=20, help="20 is what a fast model looks like")
     parser.add_argument("--apart", action="store_true", help="an HTTP chunk for each event, however they are written")
+    parser.add_argument("--pause-ms", type=float, default=0.0, help="between two writes")
     parser.add_argument("--passthrough", action="store_true")
     parser.add_argument("--profile")
     options = parser.parse_args()
     context = multiprocessing.get_context("spawn")
     ports, far_ports = context.Pipe()
-    far = (far_ports, options.passthrough, options.chunks_per_write, options.apart)
+    far = (far_ports, options.passthrough, options.chunks_per_write, options.apart, options.pause_ms / 1000)
     up = context.Process(target=upstream, args=far, daemon=True)
     up.start()
     with tempfile.TemporaryDirectory() as folder:
@@ -193,7 +197,7 @@ def main():
         url, key = pipe.recv()
         pipe.send("cpu")
         idle_rss = pipe.recv()[1]
-        asyncio.run(load(url, key, 30, options.request))
+        asyncio.run(load(url, key, min(30, options.requests), options.request))
         time.sleep(1.5)  # the table of prices is loaded once, with the first request
         costs, times = [], []
         for _ in range(options.rounds):
