@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
 import pytest
+import uvloop
 from aiohttp import connector as aiohttp_connector
 from aiohttp.client_proto import ResponseHandler
 from cryptography import x509
@@ -130,7 +131,7 @@ async def test_bytes_that_nobody_asked_for_end_the_connection():
 def certified(folder, address):
     """A server's side of TLS for an address, and the certificate that vouches for it."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "an upstream")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, folder.name)])
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
@@ -251,3 +252,19 @@ async def test_a_proxy_of_the_environment_catches_nothing(monkeypatch, own):  # 
         reply.close()
         await upstream.close()
     assert (len(up.calls), len(p.calls)) == ((0, 1) if own else (1, 0))
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        lambda tmp_path, patch: test_a_reader_that_is_slower_than_its_upstream_gets_everything(200, 5_000, patch),
+        lambda tmp_path, patch: test_what_came_before_a_cut_is_read(),
+        lambda tmp_path, patch: test_bytes_that_nobody_asked_for_end_the_connection(),
+        lambda tmp_path, patch: test_over_tls(tmp_path, "127.0.0.1"),
+        lambda tmp_path, patch: test_over_tls(tmp_path, "127.0.0.2"),
+    ],
+    ids=["slow", "cut", "unasked", "tls", "tls of another"],
+)
+def test_on_the_loop_of_the_extra(case, tmp_path, monkeypatch):
+    """Servers run on uvloop where it is installed, as here those do that tests start by the command."""
+    uvloop.run(case(tmp_path, monkeypatch))
