@@ -1,4 +1,4 @@
-"""What each Claude model takes, read from its name; the names carry family and version in two orders.
+"""What each Claude model takes, wherever it runs, read from its name; the names carry family and version in two orders.
 
 https://platform.claude.com/docs/en/about-claude/models/overview (output limits),
 …/build-with-claude/adaptive-thinking and …/build-with-claude/mid-conversation-system-messages (seen 2026-11).
@@ -7,9 +7,14 @@ https://platform.claude.com/docs/en/about-claude/models/overview (output limits)
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 
 from msgspec import Struct
+
+from axonhub_cli.llm.request import Sampling
+from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.losses import Losses
 
 _NAME = re.compile(r"claude-(?:([a-z]+)-)?(\d{1,2})(?!\d)(?:[-.](\d{1,2})(?!\d))?(?:-([a-z]+))?")
 UNKNOWN_OUTPUT = 32_768  # tokens; servers of other models take it, and few answers are longer
@@ -70,3 +75,29 @@ def model_of(name: str) -> Model:
         return Model()
     family, major, minor, after = found.groups()
     return Model(family or after or "", (int(major), int(minor or 0)))
+
+
+def sampled(sampling: Sampling, names: Iterable[str], model: Model, thinking: JSON, losses: Losses) -> JSON:
+    """Those of the fields `names` that are given, as far as the model's generation takes them (pitfall 73): none beside
+    `thinking`, none at all from 4.7 on, not both temperature and top_p from 4.1 on."""
+    given = {name: value for name in names if (value := getattr(sampling, name)) is not None}
+    thinks = thinking.get("thinking", {}).get("type") in {"enabled", "adaptive"}
+    if thinks or model.since(4, 7):
+        for name in given:
+            losses.add(name, "not beside thinking" if thinks else "this model takes no sampling parameters")
+        return {}
+    if {"temperature", "top_p"} <= given.keys() and model.since(4, 1):
+        del given["top_p"]
+        losses.add("top_p", "this model takes either temperature or top_p")
+    if given.get("temperature", 0) > 1:
+        given["temperature"] = 1
+        losses.add("temperature", "the highest is 1 here")
+    return given
+
+
+def stops(sampling: Sampling, losses: Losses) -> list[str]:
+    """The words to stop at, without those that are refused."""
+    for at, word in enumerate(sampling.stop):
+        if not word.strip():
+            losses.add(f"stop[{at}]", "no model stops at blank text")
+    return [word for word in sampling.stop if word.strip()]

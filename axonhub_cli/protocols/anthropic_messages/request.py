@@ -19,7 +19,7 @@ from axonhub_cli.protocols.anthropic_messages.output_format import encode_format
 from axonhub_cli.protocols.anthropic_messages.thinking import encode_thinking, excluded
 from axonhub_cli.protocols.anthropic_messages.tools import encode_choice, encode_tools
 from axonhub_cli.protocols.base import JSON, Encoded
-from axonhub_cli.protocols.claude import model_of
+from axonhub_cli.protocols.claude import model_of, sampled, stops
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.refusals import refuse
 from axonhub_cli.vendors import Quirks
@@ -98,30 +98,12 @@ def _config(thinking: JSON, form: JSON | None, native: Mapping[str, Any] | None,
 
 
 def _sampling(request: Request, thinking: JSON, losses: Losses) -> JSON:
-    """Sampling as far as the model's generation takes it (pitfall 73): none beside thinking, none at all from 4.7 on,
-    not both temperature and top_p from 4.1 on."""
-    sampling, model = request.sampling, model_of(request.model)
-    values: JSON = {"temperature": sampling.temperature, "top_p": sampling.top_p, "top_k": sampling.top_k}
-    given = {name: value for name, value in values.items() if value is not None}
-    thinks = thinking.get("thinking", {}).get("type") in {"enabled", "adaptive"}
-    if thinks or model.since(4, 7):
-        for name in given:
-            losses.add(name, "not beside thinking" if thinks else "this model takes no sampling parameters")
-        given = {}
-    if {"temperature", "top_p"} <= given.keys() and model.since(4, 1):
-        del given["top_p"]
-        losses.add("top_p", "this model takes either temperature or top_p")
-    if given.get("temperature", 0) > 1:
-        given["temperature"] = 1
-        losses.add("temperature", "Anthropic's highest is 1")
-    stop = [word for word in sampling.stop if word.strip()]
-    for at, word in enumerate(sampling.stop):
-        if not word.strip():
-            losses.add(f"stop[{at}]", "Anthropic stops at no blank text")
+    sampling = request.sampling
+    given = sampled(sampling, ("temperature", "top_p", "top_k"), model_of(request.model), thinking, losses)
     for name in _OTHERS:
         if getattr(sampling, name) is not None:
             losses.add(name)
-    return given | {"stop_sequences": stop}
+    return given | {"stop_sequences": stops(sampling, losses)}
 
 
 def _about(request: Request, native: Mapping[str, Any] | None, losses: Losses) -> JSON:

@@ -13,7 +13,7 @@ from axonhub_cli.protocols.bedrock_converse.messages import encode_messages
 from axonhub_cli.protocols.bedrock_converse.response import NAME
 from axonhub_cli.protocols.bedrock_converse.thinking import encode_thinking
 from axonhub_cli.protocols.bedrock_converse.tools import encode_tools
-from axonhub_cli.protocols.claude import model_of
+from axonhub_cli.protocols.claude import model_of, sampled, stops
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.refusals import refuse
 from axonhub_cli.protocols.schema import in_words
@@ -51,27 +51,14 @@ def encode_request(request: Request, quirks: Quirks) -> Encoded:
 
 
 def _inference(request: Request, thinking: JSON, quirks: Quirks, losses: Losses) -> JSON:
-    """Sampling as far as the model takes it (pitfall 73). Without a limit a model writes as much as it can."""
-    sampling, model = request.sampling, model_of(request.model)
-    given = {"temperature": sampling.temperature, "topP": sampling.top_p}
-    fields = {"temperature": "temperature", "topP": "top_p"}
-    thinks = thinking.get("thinking", {}).get("type") in ("enabled", "adaptive")
-    if thinks or model.since(4, 7):
-        for name in [name for name, value in given.items() if value is not None]:
-            losses.add(fields[name], "not beside thinking" if thinks else "this model takes no sampling parameters")
-        given = {}
-    elif None not in given.values() and model.since(4, 1):
-        del given["topP"]
-        losses.add("top_p", "this model takes either temperature or top_p")
-    if (given.get("temperature") or 0) > 1:
-        given["temperature"] = 1
-        losses.add("temperature", "the highest is 1 here")
-    limit = request.max_tokens if request.max_tokens is not None else quirks.max_output_tokens
-    stop = [word for word in sampling.stop if word.strip()]
-    for at, word in enumerate(sampling.stop):
-        if not word.strip():
-            losses.add(f"stop[{at}]", "no model stops at blank text")
-    config: JSON = {"maxTokens": limit, **given, "stopSequences": stop or None}
+    """Limits and sampling. Without a limit a model writes as much as it can."""
+    given = sampled(request.sampling, ("temperature", "top_p"), model_of(request.model), thinking, losses)
+    config: JSON = {
+        "maxTokens": request.max_tokens if request.max_tokens is not None else quirks.max_output_tokens,
+        "temperature": given.get("temperature"),
+        "topP": given.get("top_p"),
+        "stopSequences": stops(request.sampling, losses) or None,
+    }
     return {name: value for name, value in config.items() if value is not None}
 
 
