@@ -160,8 +160,11 @@ class UpstreamConnection(ResponseHandler):
 
     @property
     def should_close(self) -> bool:
-        """Whether it is of no use to another call."""
-        return super().should_close or (self.answer is not None and not self.answer.reusable)
+        """Whether it is of no use to another call: also where the last one has not left whole."""
+        if self.answer is None:
+            return super().should_close
+        unsent = self.transport is not None and self.transport.get_write_buffer_size() > 0
+        return unsent or not self.answer.reusable or super().should_close
 
 
 class _Connector(aiohttp.TCPConnector):

@@ -197,6 +197,29 @@ async def test_connections_of_another_kind_serve_too(monkeypatch):
         await upstream.close()
 
 
+async def test_an_answer_before_the_request_was_sent_ends_the_connection():
+    """What is left of the request would be read as the next one's beginning."""
+    connections = []
+
+    async def serve(reader, writer):
+        connections.append(writer)
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 2\r\n\r\n{}")
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    upstream = Upstream(Limits())
+    for _ in range(2):
+        reply = await upstream.send(Outgoing(channel("a", url), url, {}, b"x" * 20_000_000, stream=False))
+        assert reply.status == 413 and await reply.read() == b"{}"
+        reply.close()
+    assert len(connections) == 2
+    await upstream.close()
+    for writer in connections:
+        writer.close()
+    server.close()
+
+
 @pytest.mark.parametrize("value", ["a\r\nx-evil: 1", "a\nb", "a\0b"])
 async def test_a_header_cannot_begin_another(value):
     async with upstreams.Upstream(upstreams.answers(200, {})) as up:
