@@ -205,7 +205,7 @@ def _keys(app: CliContext, channel: Channel, variables: list[str], *, stdin: boo
     named = variable_keys([check_variable(name) for name in variables], channel.base_url)
     if not stdin:
         return named
-    keys = read_keys(documents=quirks(channel).auth == "google")
+    keys = read_keys(quirks(channel).auth)
     return (*named, *stored_keys(keys, channel.id, channel.base_url, app.secret))
 
 

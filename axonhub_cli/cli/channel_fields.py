@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from axonhub_cli.vendors import ChannelType
 
 _MAX_KEY = 4096
+_ACCOUNT = (
+    "the JSON of a service account's key, or the path of a file with it: … --api-key-stdin < service-account.json"
+)
 
 
 def find_type(name: str) -> ChannelType:
@@ -30,14 +33,14 @@ def find_type(name: str) -> ChannelType:
     raise UsageError(f"there is no channel type {name!r}{near}", "axonhub channel types lists them.")
 
 
-def read_keys(*, documents: bool = False) -> list[str]:
-    """Upstream keys from standard input, one a line; on a terminal one is asked for and not shown. `documents`: or one
-    JSON document, as Google's service accounts have for a key."""
+def read_keys(auth: str) -> list[str]:
+    """Upstream keys from standard input, one a line; on a terminal one is asked for and not shown. `auth` is the
+    channel's, as in `Quirks`: one of Google's may be a JSON document, a service account's."""
     if sys.stdin.isatty():
         lines = [typer.prompt("Upstream key", hide_input=True, err=True)]
     else:
         text = sys.stdin.read(_MAX_KEY * 64)
-        if documents and text.lstrip().startswith("{"):
+        if auth == "google" and text.lstrip().startswith("{"):
             return [_document(text)]
         lines = text.splitlines()
     keys = [line.strip() for line in lines if line.strip()]
@@ -45,16 +48,31 @@ def read_keys(*, documents: bool = False) -> list[str]:
         raise UsageError("no key came on standard input", 'printf %s "$KEY" | axonhub channel … --api-key-stdin')
     if any(len(key) > _MAX_KEY or not key.isascii() or not key.isprintable() or " " in key for key in keys):
         raise UsageError("what came on standard input is no key: spaces or unprintable characters", "one key a line")
+    for key in keys:
+        _check_key(key, auth)
     return keys
+
+
+def _check_key(key: str, auth: str) -> None:
+    """Where a key's form is known, a wrong one is told now and not with the first request."""
+    from pathlib import Path
+
+    if auth == "aws" and ":" in key and not all(key.split(":", 2)):
+        raise UsageError("what came on standard input is no key of AWS's", "ACCESS_KEY_ID:SECRET, or a Bedrock API key")
+    if auth == "google" and not Path(key).is_file():
+        raise UsageError("what came on standard input is no key of Google's", _ACCOUNT)
 
 
 def _document(text: str) -> str:
     import json
 
     try:
-        return json.dumps(json.loads(text), separators=(",", ":"))
+        account = json.loads(text)
     except ValueError:
-        raise UsageError("what came on standard input is no JSON", "… --api-key-stdin < service-account.json") from None
+        raise UsageError("what came on standard input is no JSON", _ACCOUNT) from None
+    if missing := [name for name in ("client_email", "private_key") if name not in account]:
+        raise UsageError(f"the service account has no {' and no '.join(missing)}", _ACCOUNT)
+    return json.dumps(account, separators=(",", ":"))
 
 
 def variable_keys(variables: Sequence[str], base_url: str) -> tuple[UpstreamKey, ...]:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from axonhub_cli.vendors import EXTRAS
 
 AWS = ("--type", "bedrock", "--option", "region=us-east-1")
+GCP = ("--type", "vertex", "--option", "project=p-1", "--option", "location=global")
 
 
 def show(cli, name="a"):
@@ -67,7 +68,8 @@ def test_what_is_expected_is_named(cli, arguments, error, hint):
 
 
 def test_a_service_account_is_one_key_however_many_lines_it_has(cli, home):
-    account = json.dumps({"type": "service_account", "private_key": "-----BEGIN canary KEY-----\nx"}, indent=2)
+    words = {"type": "service_account", "client_email": "a@b", "private_key": "-----BEGIN canary KEY-----\nx"}
+    account = json.dumps(words, indent=2)
     cli(
         *("channel", "add", "a", "--type", "vertex", "--option", "project=p-1", "--option", "location=global"),
         "--api-key-stdin",
@@ -78,6 +80,22 @@ def test_a_service_account_is_one_key_however_many_lines_it_has(cli, home):
     assert "service account's key" in done.err  # it was read again as it was given
     assert "canary" not in done.out + done.err
     assert "no JSON" in cli("channel", "edit", "a", "--api-key-stdin", stdin="{", code=2).err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "key", "error"),
+    [
+        (AWS, "AKIA1:", "no key of AWS's"),
+        (AWS, ":canary", "no key of AWS's"),
+        (GCP, "canary", "no key of Google's"),
+        (GCP, '{"client_email": "a@b"}', "the service account has no private_key"),
+        (GCP, "{}", "the service account has no client_email and no private_key"),
+    ],
+)
+def test_a_key_that_cannot_be_one_is_told_at_once(cli, arguments, key, error):
+    done = cli("channel", "add", "a", *arguments, "--api-key-stdin", stdin=key, code=2)
+    assert error in done.err and "canary" not in done.err
+    assert cli("channel", "list", "--json").json == []
 
 
 @pytest.mark.parametrize(("type", "auth"), [("bedrock", "aws"), ("vertex", "google")])
