@@ -69,7 +69,7 @@ def proxy(pipe, port, folder, options):
     from axonhub_cli.paths import Home
     from axonhub_cli.server import log
     from axonhub_cli.server.app import ServeOptions, start
-    from axonhub_cli.server.workers import spare_collector
+    from axonhub_cli.server.workers import run_loop, spare_collector
     from axonhub_cli.store.api_keys import new_api_key
     from axonhub_cli.store.database import open_store
     from tests.server.hub import channel
@@ -91,13 +91,15 @@ def proxy(pipe, port, folder, options):
             usage = resource.getrusage(resource.RUSAGE_SELF)
             pipe.send((usage.ru_utime + usage.ru_stime, _rss_mb()) if order == "cpu" else None)
         await running.stop(0)
+        return 0
 
+    run = asyncio.run if options.asyncio else run_loop
     if options.profile:
         profiler = cProfile.Profile()
-        profiler.runcall(asyncio.run, main())
+        profiler.runcall(run, main())
         profiler.dump_stats(options.profile)
     else:
-        asyncio.run(main())
+        run(main())
 
 
 def _rss_mb():
@@ -182,6 +184,7 @@ def main():
     parser.add_argument("--chunks-per-write", type=int, default=20, help="20 is what a fast model looks like")
     parser.add_argument("--apart", action="store_true", help="an HTTP chunk for each event, however they are written")
     parser.add_argument("--pause-ms", type=float, default=0.0, help="between two writes")
+    parser.add_argument("--asyncio", action="store_true", help="Python's own loop, even where uvloop is installed")
     parser.add_argument("--passthrough", action="store_true")
     parser.add_argument("--profile")
     options = parser.parse_args()
