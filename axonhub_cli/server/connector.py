@@ -38,7 +38,7 @@ class Answer:
         return self._parser.head
 
     async def readany(self) -> bytes:
-        """What has come of the body; none at its end. Raises ClientPayloadError, or what was told to `interrupt`."""
+        """What has come of the body; none at its end. Raises ClientPayloadError, or what `set_exception` was given."""
         while not self._pieces:
             if self._parser.ended:
                 return b""
