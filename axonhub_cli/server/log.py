@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import lru_cache
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -17,6 +16,7 @@ import msgspec
 from axonhub_cli.catalog import another_model
 from axonhub_cli.entities import AttemptRecord, RequestRecord, RequestStatus
 from axonhub_cli.routing.refusals import REMEMBERED_S
+from axonhub_cli.server.logfile import LogFile
 
 LOGGER = logging.getLogger("axonhub")
 _MAX_FILE = 10 * 1024 * 1024
@@ -30,16 +30,12 @@ _CONTROLS = {
 
 def setup(level: str, style: str, folder: Path | None, stream: TextIO | None = None) -> None:
     """`style` is text or json; `folder` None keeps no file. Replaces what an earlier call set up."""
-    formatter = _Formatter(_json_line if style == "json" else _text_line)
-    handlers: list[logging.Handler] = [logging.StreamHandler(stream or sys.stderr)]
-    if folder is not None:
-        handlers.append(_PrivateFile(folder / "axonhub.log", maxBytes=_MAX_FILE, backupCount=3, encoding="utf-8"))
+    line = _json_line if style == "json" else _text_line
+    file = LogFile(folder / "axonhub.log", _MAX_FILE) if folder is not None else None
     for handler in list(LOGGER.handlers):
         LOGGER.removeHandler(handler)
         handler.close()
-    for handler in handlers:
-        handler.setFormatter(formatter)
-        LOGGER.addHandler(handler)
+    LOGGER.addHandler(_Lines(line, stream or sys.stderr, file))
     LOGGER.setLevel(level.upper())
     LOGGER.propagate = False
     # Our lines name no thread, process or place in the source, and finding them out costs more than the line.
@@ -166,21 +162,6 @@ def _second(seconds: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
-class _Formatter(logging.Formatter):
-    """Writes a record once for all handlers: the line stays with it."""
-
-    def __init__(self, write: Callable[[logging.LogRecord], str]) -> None:
-        super().__init__()
-        self._write = write
-
-    def format(self, record: logging.LogRecord) -> str:
-        known = vars(record)
-        if "line" not in known:
-            known["line"] = self._write(record)
-        line: str = known["line"]
-        return line
-
-
 def _text_line(record: logging.LogRecord) -> str:
     return f"{_time(record.created)} {record.levelname.lower():<7} {record.getMessage()}"
 
@@ -192,13 +173,36 @@ def _json_line(record: logging.LogRecord) -> str:
     return msgspec.json.encode(line).decode()
 
 
-class _PrivateFile(RotatingFileHandler):
-    """Created 0600, whatever the umask."""
+class _Lines(logging.Handler):
+    """Writes a record once, to the terminal and to the file. Where either takes nothing the server goes on without."""
 
-    def _open(self) -> TextIO:  # type: ignore[override]
-        descriptor = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        return os.fdopen(descriptor, "a", encoding="utf-8", errors="replace")
+    def __init__(self, line: Callable[[logging.LogRecord], str], stream: TextIO, file: LogFile | None) -> None:
+        super().__init__()
+        self._line, self._stream, self._file = line, stream, file
+        self._failing = False
 
-    def shouldRollover(self, record: logging.LogRecord) -> bool:  # noqa: N802 - the library's name
-        """Once the file is full; the library would format the line again and ask for more than its size."""
-        return self.stream is not None and os.fstat(self.stream.fileno()).st_size >= self.maxBytes
+    def emit(self, record: logging.LogRecord) -> None:
+        """See logging.Handler."""
+        line = self._line(record)
+        self._show(line)
+        if self._file is None:
+            return
+        try:
+            self._file.write(f"{line}\n".encode("utf-8", "replace"))
+            self._failing = False
+        except OSError as error:
+            if not self._failing:
+                self._failing = True
+                words = f"the log's file cannot be written, this is the only place for now: {error.strerror}"
+                self._show(self._line(logging.LogRecord("", logging.WARNING, "", 0, words, None, None)))
+
+    def close(self) -> None:
+        """See logging.Handler."""
+        super().close()
+        if self._file is not None:
+            self._file.close()
+
+    def _show(self, line: str) -> None:
+        with suppress(OSError, ValueError):  # a terminal that is gone, a stream that was closed
+            self._stream.write(line + "\n")
+            self._stream.flush()

@@ -1,6 +1,7 @@
 """The one line of a request, and the file it goes to."""
 
 import io
+import os
 
 import msgspec
 import pytest
@@ -134,3 +135,50 @@ def test_a_full_file_is_put_aside_and_none_is_readable_by_others(tmp_path, monke
     text = "".join(file.read_text() for file in reversed(files))
     kept = [int(line.split("line ")[1][:3]) for line in text.splitlines()]
     assert kept == list(range(kept[0], 60))
+
+
+def test_a_full_disk_costs_lines_of_the_file_and_nothing_else(tmp_path, restored, capfd):
+    resource = pytest.importorskip("resource")
+    stream = io.StringIO()
+    log.setup("info", "text", tmp_path, stream)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, limits[1]))
+    try:
+        log.LOGGER.info("one")
+        log.LOGGER.info("two")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    log.LOGGER.info("three")
+    said = [line.split(" ", 1)[1] for line in stream.getvalue().splitlines()]
+    assert [said[0], *said[2:]] == ["info    one", "info    two", "info    three"]
+    assert said[1].startswith("warning the log's file cannot be written") and "File too large" in said[1]
+    assert (tmp_path / "axonhub.log").read_text().endswith("info    three\n")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_terminal_that_is_gone_costs_nothing_but_its_lines(tmp_path, restored, capfd):
+    reading, writing = os.pipe()
+    os.close(reading)
+    with os.fdopen(writing, "w") as stream:
+        log.setup("info", "text", tmp_path, stream)
+        log.LOGGER.info("one")
+        log.LOGGER.info("two")
+        assert (tmp_path / "axonhub.log").read_text().count("\n") == 2
+        os.dup2(os.open(os.devnull, os.O_WRONLY), writing)  # so that closing it has nowhere to fail
+    assert capfd.readouterr() == ("", "")
+
+
+def test_workers_put_one_full_file_aside_once(tmp_path, restored, monkeypatch):
+    monkeypatch.setattr(log, "_MAX_FILE", 300)
+    handlers = []
+    for _ in range(2):
+        log.setup("info", "text", tmp_path, io.StringIO())
+        handlers += log.LOGGER.handlers
+        log.LOGGER.handlers = []
+    for number in range(10):
+        log.LOGGER.handlers = [handlers[number % 2]]
+        log.LOGGER.info("line %d %s", number, "x" * 100)
+    log.LOGGER.handlers = handlers
+    files = sorted(tmp_path.iterdir(), reverse=True)
+    lines = "".join(file.read_text() for file in files).splitlines()
+    assert [int(line.split("line ")[1][0]) for line in lines] == list(range(10))
