@@ -15,6 +15,7 @@ __all__ = ["BadHTTP", "Head", "ResponseParser"]
 MAX_HEAD = 64 * 1024  # bytes; trailers count like a head
 _MAX_SIZE_LINE = 4096  # with its extensions
 _MAX_DIGITS = 16
+_SHORT = 512  # bytes of a chunk; longer ones are leapt over faster one by one
 _STATUS = re.compile(rb"HTTP/1\.([01]) ([1-9]\d\d)(?: .*)?")
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BODILESS = (204, 304)
@@ -127,6 +128,7 @@ class ResponseParser:
                 stop = at + left
                 if left and data[stop : stop + 2] == b"\r\n":  # all of it is here, as it mostly is
                     pieces.append(data[at:stop])
+                    at_once = at_once and left < _SHORT
                     at, left = stop + 2, 0
                     if at_once and at < size:
                         more, length = _whole_chunks(data[at:])

@@ -163,7 +163,9 @@ def long_request():
 async def load(url, key, count, kind="first"):
     import aiohttp
 
-    body = json.dumps({**codex_request(kind), "model": "deepseek-reasoner"}).encode()
+    # Without spaces and escapes, as Codex writes JSON.
+    asked = {**codex_request(kind), "model": "deepseek-reasoner"}
+    body = json.dumps(asked, ensure_ascii=False, separators=(",", ":")).encode()
     headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", "session-id": "s-1"}
     times = []
     async with aiohttp.ClientSession() as session:

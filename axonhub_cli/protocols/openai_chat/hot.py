@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from operator import itemgetter
 
 import msgspec
 
@@ -32,6 +34,7 @@ class ChunkTemplate:
         self._after = b""
         self._head = b""  # `_before` with what begins an event
         self._between = b""  # the end of one event and the beginning of the next
+        self._cut: Callable[[bytes], bytes] = bytes  # takes the string out of an event
         self._misses = 0
 
     @property
@@ -52,6 +55,7 @@ class ChunkTemplate:
         self._before, self._after = data[: found[0].start(1)], data[found[0].end(1) :]
         self._head = _DATA + self._before
         self._between = self._after + b"\n\n" + self._head
+        self._cut = itemgetter(slice(len(self._head), -len(self._after)))
 
     def forget(self) -> None:
         """No chunk matches any more until another has been learnt."""
@@ -82,9 +86,8 @@ class ChunkTemplate:
             return None
         # Cut at lines and put together again, which costs a quarter of looking for the long text between strings.
         whole = events if end + len(after) == len(events) else events[: end + len(after)]
-        begin, stop = len(head), -len(after)
-        strings = [line[begin:stop] for line in whole.split(b"\n")[::2]]
-        if self._between.join(strings) != events[begin:end]:
+        strings = list(map(self._cut, whole.split(b"\n")[::2]))
+        if self._between.join(strings) != events[len(head) : end]:
             return None
         # Decoded as one string, which also proves that each was one: a quote between them, or an escape or a
         # character cut in two, is no JSON.
