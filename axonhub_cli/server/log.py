@@ -6,7 +6,6 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TextIO
@@ -16,7 +15,7 @@ import msgspec
 from axonhub_cli.catalog import another_model
 from axonhub_cli.entities import AttemptRecord, RequestRecord, RequestStatus
 from axonhub_cli.routing.refusals import REMEMBERED_S
-from axonhub_cli.server.logfile import LogFile
+from axonhub_cli.server.outlets import LogFile, Terminal
 
 LOGGER = logging.getLogger("axonhub")
 _MAX_FILE = 10 * 1024 * 1024
@@ -35,7 +34,7 @@ def setup(level: str, style: str, folder: Path | None, stream: TextIO | None = N
     for handler in list(LOGGER.handlers):
         LOGGER.removeHandler(handler)
         handler.close()
-    LOGGER.addHandler(_Lines(line, stream or sys.stderr, file))
+    LOGGER.addHandler(_Lines(line, Terminal(stream or sys.stderr), file))
     LOGGER.setLevel(level.upper())
     LOGGER.propagate = False
     # Our lines name no thread, process or place in the source, and finding them out costs more than the line.
@@ -176,15 +175,15 @@ def _json_line(record: logging.LogRecord) -> str:
 class _Lines(logging.Handler):
     """Writes a record once, to the terminal and to the file. Where either takes nothing the server goes on without."""
 
-    def __init__(self, line: Callable[[logging.LogRecord], str], stream: TextIO, file: LogFile | None) -> None:
+    def __init__(self, line: Callable[[logging.LogRecord], str], terminal: Terminal, file: LogFile | None) -> None:
         super().__init__()
-        self._line, self._stream, self._file = line, stream, file
+        self._line, self._terminal, self._file = line, terminal, file
         self._failing = False
 
     def emit(self, record: logging.LogRecord) -> None:
         """See logging.Handler."""
         line = self._line(record)
-        self._show(line)
+        self._terminal.write(line)
         if self._file is None:
             return
         try:
@@ -194,15 +193,10 @@ class _Lines(logging.Handler):
             if not self._failing:
                 self._failing = True
                 words = f"the log's file cannot be written, this is the only place for now: {error.strerror}"
-                self._show(self._line(logging.LogRecord("", logging.WARNING, "", 0, words, None, None)))
+                self._terminal.write(self._line(logging.LogRecord("", logging.WARNING, "", 0, words, None, None)))
 
     def close(self) -> None:
         """See logging.Handler."""
         super().close()
         if self._file is not None:
             self._file.close()
-
-    def _show(self, line: str) -> None:
-        with suppress(OSError, ValueError):  # a terminal that is gone, a stream that was closed
-            self._stream.write(line + "\n")
-            self._stream.flush()

@@ -168,6 +168,22 @@ def test_a_terminal_that_is_gone_costs_nothing_but_its_lines(tmp_path, restored,
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_terminal_that_takes_nothing_stops_nobody(tmp_path, restored):
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as stream:
+        log.setup("info", "text", tmp_path, stream)
+        for number in range(1000):
+            log.LOGGER.info("line %03d %s", number, "x" * 200)
+        shown = os.read(reading, 1 << 20).decode().splitlines()
+        log.LOGGER.info("the reader is back")
+        later = os.read(reading, 1 << 20).decode().splitlines()
+    os.close(reading)
+    assert 0 < len(shown) < 1000
+    assert later[0] == f"({1000 - len(shown)} lines are not shown here)"
+    assert later[1].endswith("the reader is back") and len(later) == 2
+    assert (tmp_path / "axonhub.log").read_text().count("\n") == 1001
+
+
 def test_workers_put_one_full_file_aside_once(tmp_path, restored, monkeypatch):
     monkeypatch.setattr(log, "_MAX_FILE", 300)
     handlers = []

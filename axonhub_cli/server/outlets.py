@@ -1,19 +1,48 @@
-"""The file of the server's log: private, bounded, and shared by the processes of one server."""
+"""Where the lines of the server's log go: a terminal, which may take no more, and a file."""
 
 from __future__ import annotations
 
 import os
+import select
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
+from typing import TextIO
 
-__all__ = ["LogFile"]
+__all__ = ["LogFile", "Terminal"]
 
 _OLDER = 3  # full ones that are kept beside it, as `.1` to `.3`
 
 
+class Terminal:
+    """A stream of text that is never waited for: what a paused terminal or an unread pipe has no room for is left
+    out, so that it does not stop the server."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._room: select.poll | None = None
+        self._left_out = 0
+        with suppress(OSError, ValueError, AttributeError):  # no descriptor; and Windows polls sockets only
+            room = select.poll()
+            room.register(stream.fileno(), select.POLLOUT)
+            self._room = room
+
+    def write(self, line: str) -> None:
+        """Shows a line; where nobody can see it any more that is no error."""
+        if self._room is not None and not self._room.poll(0):
+            self._left_out += 1
+            return
+        if self._left_out:
+            line = f"({self._left_out} lines are not shown here)\n{line}"
+            self._left_out = 0
+        with suppress(OSError, ValueError):  # the terminal is gone, the stream was closed
+            self._stream.write(f"{line}\n")
+            self._stream.flush()
+
+
 class LogFile:
-    """Takes lines; one of `most` bytes is full and is put aside. For one thread at a time."""
+    """Takes lines; one of `most` bytes is full and is put aside. Shared by the processes of one server: 0600, and
+    each line in one piece. For one thread at a time."""
 
     def __init__(self, path: Path, most: int) -> None:
         """Raises OSError."""
