@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Sequence
@@ -24,6 +25,8 @@ from axonhub_cli.cli.traces import traces_app
 from axonhub_cli.errors import AxonHubError, UsageError
 
 INTERRUPTED = 130
+# How standard output fails: a full disk or quota, a terminal that is gone, a pipe that must not wait.
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EAGAIN, errno.EBADF})
 
 _EPILOG = """\b
 First steps:
@@ -114,8 +117,11 @@ def run(arguments: Sequence[str]) -> int:
     except (PipeClosedError, BrokenPipeError):
         silence_stdout()
         return 0
-    except Exception as error:  # a bug of ours: the person gets a line, the log gets the rest
-        return _unexpected(error)
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
+            silence_stdout()
+            return _explained(f"cannot write the output: {error.strerror}", "Make room, or send it elsewhere.", 1)
+        return _unexpected(error)  # a bug of ours: the person gets a line, the log gets the rest
 
 
 def _check_text(arguments: Sequence[str]) -> None:

@@ -158,6 +158,17 @@ def test_a_closed_pipe_is_no_error(cli, home):
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("arguments", [["channel", "types"], ["channel", "types", "--json"], ["--help"], ["--version"]])
+def test_a_full_disk_behind_standard_output_is_no_bug(home, arguments):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        done = subprocess.run([AXONHUB, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: cannot write the output: No space left on device\nhint: Make room, or send it elsewhere.\n"
+    )
+    assert not (home / "logs").exists()
+
+
 def test_a_closed_standard_input_holds_no_key(home):
     script = f'"{AXONHUB}" channel add a --type openai --api-key-stdin <&-'
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=os.environ, check=False)
