@@ -94,7 +94,7 @@ class _Watcher:
         finished: list[RequestRecord] = []
         while (changes := self._store.traces.changed(self._cursor)).requests:
             self._cursor = changes.cursor
-            finished += self._sort_out([record for record in changes.requests if _fits(record, self._wanted)])
+            finished += self._sort_out(changes.requests)
         return finished
 
     def look_again(self) -> None:
@@ -105,6 +105,9 @@ class _Watcher:
         finished = []
         for record in records:
             if record.id in self._shown:
+                continue
+            if not _fits(record, self._wanted):
+                self._running.pop(record.id, None)  # it went on to another channel
                 continue
             if record.status is RequestStatus.RUNNING:
                 if self._wanted.status in (None, RequestStatus.RUNNING):

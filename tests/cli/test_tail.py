@@ -11,12 +11,14 @@ import time
 import pytest
 from msgspec.structs import replace
 
+from axonhub_cli.cli.trace_follow import _Watcher
 from axonhub_cli.cli.trace_tail import fitting, header, line
 from axonhub_cli.config import Config
 from axonhub_cli.entities import RequestStatus
 from axonhub_cli.ids import now_ms
 from axonhub_cli.paths import Home
 from axonhub_cli.store.database import open_store
+from axonhub_cli.store.traces import RequestFilter
 from tests.cli.conftest import AXONHUB
 from tests.cli.test_traces import NOW, record
 
@@ -107,6 +109,20 @@ def test_begins_with_the_last_ones_and_filters(tail, store):
     store.traces.save([record(33)])
     wait(lambda: len(process.lines()) == 4)
     assert [text.split()[-1] for text in process.lines()] == ["req_0028", "req_0029", "req_0034", "req_0033"]
+
+
+def test_a_request_that_moved_to_another_channel_runs_on_this_one_no_more(store, home):
+    watcher = _Watcher(store, RequestFilter(channel="deepseek"))
+    assert watcher.begin(10) == []
+    with open_store(Home(home, home), Config()) as server:
+        server.traces.save([record(1, **RUNNING), record(2, **RUNNING)])
+        assert watcher.look() == []
+        assert [each.id for each in watcher.running] == ["req_0001", "req_0002"]
+        server.traces.save([record(1, channel="kimi", **RUNNING)])
+        assert watcher.look() == []
+        assert [each.id for each in watcher.running] == ["req_0002"]
+        server.traces.save([record(1, channel="kimi"), record(2)])
+        assert [each.id for each in watcher.look()] == ["req_0002"]
 
 
 def test_ends_when_nobody_reads_any_more(home, store):
