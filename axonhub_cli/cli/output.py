@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
-from axonhub_cli.cli.text import STEERING, visible, visible_block
+from axonhub_cli.cli.text import STEERING, padded, visible, visible_block, width_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -171,21 +171,18 @@ def is_terminal(stream: IO[str]) -> bool:
 
 def aligned(lines: Sequence[Sequence[str]], right: Sequence[bool]) -> str:
     """Plain text in columns, for pipes and files."""
-    widths = [max(len(line[index]) for line in lines) for index in range(len(right))]
+    widths = [max(map(width_of, column)) for column in zip(*lines, strict=True)]
 
     def one(line: Sequence[str]) -> str:
-        padded = (
-            text.rjust(width) if flush else text.ljust(width)
-            for text, width, flush in zip(line, widths, right, strict=True)
-        )
-        return (" " * _GAP).join(padded).rstrip()
+        fields = (padded(text, width, right=flush) for text, width, flush in zip(line, widths, right, strict=True))
+        return (" " * _GAP).join(fields).rstrip()
 
     return "".join(f"{one(line)}\n" for line in lines)
 
 
 def _fitting(columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int) -> list[int]:
     """The columns that fit when each shrinks to `_FLOOR` at most: those of the highest rank go first."""
-    natural = [max(len(column.header), *(len(line[i]) for line in cells)) for i, column in enumerate(columns)]
+    natural = [max(len(column.header), *(width_of(line[i]) for line in cells)) for i, column in enumerate(columns)]
     kept = list(range(len(columns)))
     while sum(min(natural[i], _FLOOR) + _GAP for i in kept) > width:
         droppable = [i for i in kept if columns[i].rank]
@@ -198,9 +195,7 @@ def _fitting(columns: Sequence[Column], cells: Sequence[Sequence[str]], width: i
 def _widths(lines: Sequence[Sequence[str]], width: int) -> list[int]:
     """Of the columns, so that all of them together fit: the widest give way first, and where there is room for it
     not the first one, so that what a line is about stays in one piece."""
-    from rich.cells import cell_len
-
-    widths = [max(1, *map(cell_len, column)) for column in zip(*lines, strict=True)]
+    widths = [max(1, *map(width_of, column)) for column in zip(*lines, strict=True)]
     # Rich counts a gap behind the last column too, though it draws none, and would cut off what it thinks too wide.
     room = width - _GAP * len(widths)
     first = 1 if widths[0] <= width // 3 and len(widths) > 1 else 0

@@ -32,9 +32,29 @@ def visible_block(text: str) -> str:
     return STEERING.sub(lambda found: _keep(found.group()), unix).expandtabs(4)
 
 
+def width_of(text: str) -> int:
+    """How many columns of a terminal the text takes: wide characters and emoji two, combining marks none."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
 def cut(text: str, limit: int) -> str:
-    """At most `limit` characters, with an ellipsis where some were cut off."""
-    return text if len(text) <= limit else text[: max(0, limit - 1)] + "…"
+    """At most `limit` columns, with an ellipsis where something was cut off."""
+    if width_of(text) <= limit:
+        return text
+    kept = text[: max(0, limit - 1)]
+    while width_of(kept) > max(0, limit - 1):
+        kept = kept[:-1]
+    return kept + "…"
+
+
+def padded(text: str, width: int, *, right: bool = False) -> str:
+    """The text with spaces up to `width` columns; `right`: in front of it."""
+    spaces = " " * (width - width_of(text))
+    return spaces + text if right else text + spaces
 
 
 def parse_duration(text: str) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from axonhub_cli.cli.output import Column
-from axonhub_cli.cli.text import count, cut, money, rfc3339, span
+from axonhub_cli.cli.text import count, cut, money, rfc3339, span, width_of
 
 if TYPE_CHECKING:
     from axonhub_cli.entities import AttemptRecord, LossRecord, RequestRecord
@@ -71,9 +71,9 @@ def models(record: RequestRecord) -> str:
 
 
 def models_within(record: RequestRecord, width: int) -> str:
-    """The same in at most `width` characters, with something left of both names."""
+    """The same in at most `width` columns, with something left of both names."""
     asked, arrow, used = models(record).partition(" → ")
-    room = width - len(arrow) - len(used)
+    room = width - len(arrow) - width_of(used)
     return cut(cut(asked, max(room, (width - len(arrow)) // 2)) + arrow + used, width)
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 from axonhub_cli.cli.output import Output, is_terminal
-from axonhub_cli.cli.text import count, cut, local_time, money, span, visible
+from axonhub_cli.cli.text import count, cut, local_time, money, padded, span, visible
 from axonhub_cli.cli.trace_rows import STYLES, models, models_within, outcome, output_text, request_row, short
 from axonhub_cli.entities import RequestRecord, RequestStatus
 
@@ -90,7 +90,7 @@ def _joined(fields: Iterable[tuple[str, Cell]]) -> str:
 
 def _padded(field: tuple[str, Cell]) -> str:
     text, cell = field
-    return text.rjust(cell.width) if cell.right else text.ljust(cell.width)
+    return padded(text, cell.width, right=cell.right)
 
 
 def _total(cells: Sequence[Cell]) -> int:

@@ -115,6 +115,28 @@ def test_money(usd, words):
     assert text.money(usd) == words
 
 
+@pytest.mark.parametrize(
+    ("words", "limit", "shown"),
+    [
+        ("gpt-5", 5, "gpt-5"),
+        ("gpt-5", 4, "gpt…"),
+        ("通义千问", 8, "通义千问"),
+        ("通义千问", 7, "通义千…"),
+        ("通义千问", 6, "通义…"),
+        ("e\u0301e\u0301", 2, "e\u0301e\u0301"),
+        ("🚀", 1, "…"),
+    ],
+)
+def test_cut_counts_columns(words, limit, shown):
+    assert text.cut(words, limit) == shown
+
+
+def test_tables_in_pipes_align_wide_names(capsys):
+    rows = ["通义千问", "gpt", "e\u0301"]
+    Output().table(rows, [Column("MODEL", str), Column("N", lambda _: "1")])
+    assert capsys.readouterr().out == "MODEL     N\n通义千问  1\ngpt       1\ne\u0301         1\n"
+
+
 def test_times():
     assert text.rfc3339(1_700_000_000_007) == "2023-11-14T22:13:20.007Z"
     assert text.rfc3339(None) is None

@@ -10,6 +10,7 @@ import time
 
 import pytest
 from msgspec.structs import replace
+from rich.cells import cell_len
 
 from axonhub_cli.cli.trace_follow import _Watcher
 from axonhub_cli.cli.trace_tail import fitting, header, line
@@ -143,9 +144,16 @@ def test_lines_fit_and_align(width):
         line(record(1), cells, NOW),
         line(record(2, client_model="a-model-with-a-very-long-name-indeed", status=RequestStatus.CANCELED), cells, NOW),
         line(record(3, channel=None, input_tokens=None, ttft_ms=None), cells, NOW),
+        *(line(record(4, client_model=name), cells, NOW) for name in _ODD_NAMES),
     ]
-    assert max(map(len, texts)) <= max(width, 23)
-    assert len({text.find(word) for text, word in zip(texts, ("MODEL", "gpt", "a-m", "gpt"), strict=True)}) == 1
+    assert max(map(cell_len, texts)) <= max(width, 23)
+    words = ("MODEL", "gpt", "a-m", "gpt", *(name[:1] for name in _ODD_NAMES))
+    assert len({text.find(word) for text, word in zip(texts, words, strict=True)}) == 1
+    ends = {cell_len(text) for text in texts[1:]}  # the last column is there, and in its place
+    assert len(ends) == 1 or width == 20
+
+
+_ODD_NAMES = ("通义千问最强推理模型", "🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀🚀", "e\u0301tait-une-fois", "中")
 
 
 class Screen:
