@@ -188,4 +188,6 @@ def open_screen(out: Output) -> Iterator[Screen]:
         from rich.live import Live
 
         with Live(console=out.console(), auto_refresh=False, transient=True) as live:
+            # Hidden by rich, it would stay so for the shell after Ctrl-Z or a kill.
+            live.console.show_cursor(True)
             yield LiveScreen(live)

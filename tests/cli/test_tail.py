@@ -177,6 +177,9 @@ class Screen:
     def lines(self):
         return [text.rstrip() for text in self._tmux("capture-pane", "-p", "-t", self.name).rstrip().splitlines()]
 
+    def shows_cursor(self):
+        return self._tmux("display-message", "-p", "-t", self.name, "#{cursor_flag}").strip() == "1"
+
     def press(self, key):
         self._tmux("send-keys", "-t", self.name, key)
 
@@ -230,6 +233,7 @@ def test_terminal(screen, store, width, finished):
     spinner = re.compile(r"[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏] +\d.*s gpt-5 → deepseek-chat.*")
     wait(lambda: any(map(spinner.fullmatch, shown.lines())), told=shown.lines)
     assert max(map(len, shown.lines())) <= width
+    assert shown.shows_cursor()  # after Ctrl-Z or a kill nobody else would bring it back
     store.traces.save([record(2)])
     wait(lambda: any(text.startswith("12:26:42 ok") for text in shown.lines()), told=shown.lines)
     wait(lambda: not any(text.startswith(tuple("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")) for text in shown.lines()), told=shown.lines)
