@@ -10,7 +10,7 @@ import msgspec
 
 from axonhub_cli.ids import new_id
 from axonhub_cli.store.connection import Connection
-from axonhub_cli.store.names import check_name, not_found, taken
+from axonhub_cli.store.names import changed_meanwhile, check_name, not_found, taken
 from axonhub_cli.store.rows import RowCodec
 
 __all__ = ["NamedTable", "bump_revision"]
@@ -25,6 +25,8 @@ class Named(Protocol):
     def name(self) -> str: ...
     @property
     def created_at(self) -> int: ...
+    @property
+    def updated_at(self) -> int: ...
 
 
 T = TypeVar("T", bound=Any)
@@ -94,14 +96,18 @@ class NamedTable(ABC, Generic[T]):
     def replace(self, value: T) -> T:
         """Puts `value` in the place of the one with its id, under a new name where the name differs.
 
-        Raises NotFoundError where it is gone, ConflictError where the new name is taken or the old one is in use.
+        Raises NotFoundError where it is gone, ConflictError where the new name is taken or the old one is in use, or
+        where `value` is an edit of what somebody else has changed since it was read.
         """
         check_name(self.noun, value.name)
-        value = msgspec.structs.replace(value, updated_at=self._clock())
+        read_at, value = value.updated_at, msgspec.structs.replace(value, updated_at=self._clock())
         with self._connection.writing():
-            old = self._connection.value(f"SELECT name FROM {self.table} WHERE id = ?", (value.id,))  # noqa: S608
-            if old is None:
+            row = self._connection.row(f"SELECT name, updated_at FROM {self.table} WHERE id = ?", (value.id,))  # noqa: S608
+            if row is None:
                 raise not_found(self.noun, value.name, self.names())
+            old, changed_at = row
+            if read_at not in (0, changed_at):  # 0: made anew, not read
+                raise changed_meanwhile(self.noun, old)
             if old != value.name:
                 self._refuse_taken(value.name)
                 self._refuse_used(old)

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from axonhub_cli.errors import AxonHubError, ConflictError, NotFoundError
 
-__all__ = ["check_name", "not_found", "taken"]
+__all__ = ["changed_meanwhile", "check_name", "not_found", "taken"]
 
 # No slash: CHANNEL/MODEL pins a channel. Not only dots: names end up in file names.
 _NAME = re.compile(r"(?!\.+$)[A-Za-z0-9._-]{1,64}")
@@ -40,4 +40,12 @@ def taken(noun: str, name: str) -> ConflictError:
     """The error for a name something else has."""
     return ConflictError(
         f"there is a {noun} called {name!r} already", f"Choose another name, or change it: axonhub {noun} show {name}"
+    )
+
+
+def changed_meanwhile(noun: str, name: str) -> ConflictError:
+    """The error for an edit of what is no longer as it was when it was read."""
+    return ConflictError(
+        f"{noun} {name} was changed by another command at the same time, and stays as that left it",
+        f"Give the command again; axonhub {noun} show {name} shows what it is now.",
     )

@@ -163,6 +163,23 @@ def test_renaming_keeps_id_and_time_of_creation(store: Store, clock: Clock) -> N
     assert store.channels.names() == ("other",)
 
 
+def test_an_edit_of_what_has_changed_since_is_refused(store: Store, clock: Clock) -> None:
+    """Two commands at once: the later would undo the earlier, unseen."""
+    read = store.channels.add(channel())
+    clock.now += 1
+    quick = store.channels.replace(replace(read, models=("a",)))
+    with pytest.raises(ConflictError, match="channel deepseek was changed by another command"):
+        store.channels.replace(replace(read, models=("b",)))
+    assert store.channels.get("deepseek") == quick
+    assert store.channels.replace(replace(quick, models=("a", "b"))).models == ("a", "b")
+    owner = store.keys.add(key())
+    store.profiles.add(PROFILE)
+    clock.now += 1
+    store.profiles.activate("work", "codex")
+    with pytest.raises(ConflictError):
+        store.keys.replace(replace(owner, enabled=False))
+
+
 def test_active_profiles(store: Store) -> None:
     store.profiles.add(PROFILE)
     store.keys.add(key())
