@@ -86,9 +86,11 @@ class Output:
         """One bare value on a line of its own: a key, a path."""
         self.write(visible(text) + "\n")
 
-    def block(self, text: str) -> None:
-        """Text of many lines, as it is but for control characters."""
-        shown = visible_block(text)
+    def raw(self, text: str) -> None:
+        """JSON, or events with JSON in them, that means the same when it is read again: what could steer a terminal
+        is escaped as JSON does it."""
+        unix = text.replace("\r\n", "\n")
+        shown = STEERING.sub(lambda found: _json_escape(found.group()), unix)
         self.write(shown if shown.endswith("\n") or not shown else shown + "\n")
 
     def object_line(self, data: Row) -> None:
@@ -205,7 +207,7 @@ def _widths(lines: Sequence[Sequence[str]], width: int) -> list[int]:
 
 
 def _json_escape(character: str) -> str:
-    if character == "\n":  # of the layout; inside strings it is escaped already
+    if character in "\n\t":  # of the layout; inside strings they are escaped already
         return character
     code = ord(character)
     if code < 0x10000:

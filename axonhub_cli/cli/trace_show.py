@@ -118,6 +118,6 @@ def _print_raw(store: Store, records: Sequence[RequestRecord], out: Output) -> N
         return
     for request_id, body in bodies:
         out.note(f"--- {request_id} {body.kind}")
-        out.block(body.data.decode("utf-8", "backslashreplace"))
+        out.raw(body.data.decode("utf-8", "backslashreplace"))
     if not bodies:
         out.note("no bodies are stored of it")

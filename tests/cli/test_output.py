@@ -41,7 +41,7 @@ def print_everything(as_json):
     if not as_json:
         out.tree(Node(NASTY, "red", (Node(NASTY), Node("plain", "dim", (Node(NASTY),)))))
         out.value(NASTY)
-        out.block(NASTY)
+        out.raw(NASTY)
 
 
 def in_terminal(command, **environment):

@@ -284,6 +284,16 @@ def test_show_raw(cli, conversation):
     ]
 
 
+def test_raw_bodies_stay_json(cli, store):
+    # Commands to a terminal that may stand in JSON as they are: DEL, C1, direction, the tags in the flag of England.
+    said = "\x7f \x9b31m \u202e 🏴\U000e0067\U000e0062\U000e0065\U000e006e\U000e0067\U000e007f"
+    body = json.dumps({"input": said}, ensure_ascii=False, indent="\t").replace("\n", "\r\n")
+    store.traces.save([record(1)], (), [("req_0001", Body("request", body.encode()))])
+    shown = cli("traces", "show", "req_0001", "--raw").out
+    assert json.loads(shown) == {"input": said}
+    assert "\x7f" not in shown
+
+
 def test_words_said_twice_are_shown_twice(cli, store):
     store.traces.save(
         [record(1), record(2)],
