@@ -119,9 +119,9 @@ def edit(
     changed = replace(
         old,
         rules=rules,
-        channels=() if any_channel else tuple(channel or old.channels),
-        tags=() if any_tag else tuple(tag or old.tags),
-        allowed_models=() if any_model else tuple(allow_model or old.allowed_models),
+        channels=() if any_channel else tuple(dict.fromkeys(channel or old.channels)),
+        tags=() if any_tag else tuple(dict.fromkeys(tag or old.tags)),
+        allowed_models=() if any_model else tuple(dict.fromkeys(allow_model or old.allowed_models)),
         unmapped=Unmapped(unmapped.value) if unmapped else old.unmapped,
     )
     if changed == old:

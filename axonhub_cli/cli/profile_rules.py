@@ -10,7 +10,7 @@ import typer
 import typer.core
 
 from axonhub_cli.cli.checks import split_pair
-from axonhub_cli.cli.text import visible
+from axonhub_cli.cli.text import cut, visible
 from axonhub_cli.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 _ORDER = "axonhub.rules"
 _OPTIONS = {"map_rule": "--map", "map_regex": "--map-regex"}
-_MOVE = re.compile(r"(.+):(\d+)")
+_NUMBER = re.compile(r"[0-9]{1,9}")
+_MOVE = re.compile(rf"(.+):({_NUMBER.pattern})")
 
 
 class OrderedCommand(typer.core.TyperCommand):
@@ -94,17 +95,17 @@ def _find(rules: Sequence[Rule], wanted: str) -> int:
     named = [index for index, rule in enumerate(rules) if rule.pattern == wanted]
     if named:
         return named[0]
-    if wanted.isdigit() and 1 <= int(wanted) <= len(rules):
+    if _NUMBER.fullmatch(wanted) and 1 <= int(wanted) <= len(rules):
         return int(wanted) - 1
     have = ", ".join(f"{number} {rule.pattern}" for number, rule in enumerate(rules, 1)) or "none"
-    raise NotFoundError(f"there is no rule {wanted!r}", f"its rules: {have}")
+    raise NotFoundError(f"there is no rule {cut(wanted, 80)!r}", f"its rules: {have}")
 
 
 def _parse_move(rules: Sequence[Rule], text: str) -> tuple[int, int]:
     found = _MOVE.fullmatch(text)
     if not found:
         raise typer.BadParameter(
-            f"{text!r} does not say where to; write RULE:POSITION, for example 3:1", param_hint="--move"
+            f"{cut(text, 80)!r} does not say where to; write RULE:POSITION, for example 3:1", param_hint="--move"
         )
     return _find(rules, found.group(1)), int(found.group(2))
 

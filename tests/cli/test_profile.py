@@ -97,7 +97,10 @@ def test_edit_disables_and_enables(work, cli):
     ("arguments", "code", "error"),
     [
         (("--drop", "9"), 1, "there is no rule '9'\nhint: its rules: 1 a, 2 b, 3 c"),
+        (("--drop", "²"), 1, "there is no rule '²'\nhint: its rules"),
+        (("--drop", "9" * 5000), 1, f"there is no rule '{'9' * 79}…'\nhint: its rules"),
         (("--move", "1"), 2, "does not say where to"),
+        (("--move", "1:" + "9" * 5000), 2, "does not say where to"),
         (("--move", "1:9"), 2, "there is no position 9"),
         (("--move", "1:2", "--drop", "1"), 2, "rule 1 cannot be moved: it is dropped"),
         ((), 2, "nothing to change was given"),
@@ -111,7 +114,7 @@ def test_edit_refusals(work, arguments, code, error):
 def test_limits_are_replaced_and_lifted(cli):
     cli("channel", "add", "c1", "--type", "demo")
     cli("profile", "add", "p", "--channel", "c1", "--tag", "t", "--allow-model", "m", "--unmapped", "deny")
-    cli("profile", "edit", "p", "--any-channel", "--tag", "u", "--any-model", "--unmapped", "pass")
+    cli("profile", "edit", "p", "--any-channel", *("--tag", "u") * 2, "--any-model", "--unmapped", "pass")
     row = cli("profile", "show", "p", "--json").json
     assert (row["channels"], row["tags"], row["allowed_models"], row["unmapped"]) == ([], ["u"], [], "pass")
 
