@@ -83,9 +83,8 @@ def list_keys(ctx: typer.Context, as_json: JsonOption = False) -> None:
     """List the keys, revoked ones included."""
     app = CliContext.of(ctx)
     out = app.output(as_json)
-    rows = [key_row(key) for key in app.store.keys.list()]
-    if not out.json:
-        rows = [{**row, **_words(key)} for row, key in zip(rows, app.store.keys.list(), strict=True)]
+    keys = app.store.keys.list()
+    rows = [key_row(key) if out.json else {**key_row(key), **_words(key)} for key in keys]
     out.table(rows, _COLUMNS, empty="no keys yet; axonhub key create NAME")
 
 

@@ -4,6 +4,8 @@ import sqlite3
 
 import pytest
 
+from axonhub_cli.store.api_keys import ApiKeys
+
 
 def test_create_prints_the_key_and_nothing_else(cli, home):
     done = cli("key", "create", "codex")
@@ -35,6 +37,18 @@ def test_list_shows_eight_characters(cli):
     assert key not in shown
     assert key[:9] not in shown
     assert hashlib.sha256(key.encode()).hexdigest() not in shown
+
+
+def test_list_while_another_command_makes_a_key(cli, monkeypatch):
+    cli("key", "create", "a")
+    looks = []
+
+    def growing(table, _list=ApiKeys.list):
+        looks.append(table)
+        return _list(table) * len(looks)
+
+    monkeypatch.setattr(ApiKeys, "list", growing)
+    assert cli("key", "list").out.count("enabled") == 1
 
 
 def test_create_as_json(cli):
