@@ -66,7 +66,7 @@ def test_values_of_the_file(path: Path) -> None:
     )  # fmt: skip
 
 
-MISTAKES = {
+MISTAKES: dict[str | bytes, str] = {
     "server:\n  prot: 1": "config.yml:2:3: server.prot: unknown key, did you mean 'port'?",
     "port: 1": "config.yml:1:1: port: unknown key, did you mean 'server.port'?",
     "zzz: 1": "config.yml:1:1: zzz: unknown key (there are: database, log, server, traces)",
@@ -85,6 +85,10 @@ MISTAKES = {
     "HTTP header (letters, digits, - and _), got 'a b'",
     "server: {trace: {extra_trace_headers: X}}": "config.yml:1:39: server.trace.extra_trace_headers: "
     "expected a list of texts, e.g. [A, B], got text 'X'",
+    "server:\n  trace:\n    extra_trace_headers:\n      - X-A\n      - X-B:": "config.yml:5:9: "
+    "server.trace.extra_trace_headers: expected text, got a section",
+    "server: {trace: {extra_trace_headers: [X-A, 1]}}": "config.yml:1:45: server.trace.extra_trace_headers: "
+    "expected text, got a number '1' (put it in quotes)",
     "server: [1]": "config.yml:1:9: server: expected a section with keys below it, got a list",
     "log: {level: warn}": "config.yml:1:14: log.level: expected one of debug, info, warning, error, got 'warn', "
     "did you mean 'warning'?",
@@ -97,13 +101,15 @@ MISTAKES = {
     "log: {level: info": "config.yml:2:1: not valid YAML: did not find expected ',' or '}'",
     "a: 1\n---\nb: 2": "config.yml:2:1: not valid YAML: a second document (---) is not allowed",
     "log:\n\tlevel: info": "config.yml:2:1: not valid YAML: a tab; YAML wants spaces",
+    b"server:\n  port: 1 # \xfcber": "config.yml:2: not valid YAML: invalid leading UTF-8 octet",
+    "# ünïcode\nserver:\n  port: 1\n# \a": "config.yml:4: not valid YAML: control characters are not allowed",
     "database: {url: 'postgresql://me:hunter2@db/x'}": "config.yml:1:17: database.url: PostgreSQL is not supported by "
     "this version; leave it empty to use SQLite in the home",
 }
 
 
 @pytest.mark.parametrize("text", MISTAKES)
-def test_a_mistake_names_key_line_and_what_was_expected(path: Path, text: str) -> None:
+def test_a_mistake_names_key_line_and_what_was_expected(path: Path, text: str | bytes) -> None:
     assert told(path, text) == [MISTAKES[text]]
     with pytest.raises(ConfigError) as caught:
         load_config(path, {})

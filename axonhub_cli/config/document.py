@@ -68,6 +68,9 @@ def _unsafe(data: bytes) -> Iterator[Problem]:
 def _syntax(error: yaml.YAMLError, data: bytes) -> Problem:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     reason = getattr(error, "problem", None) or getattr(error, "reason", None) or "not readable as YAML"
+    if isinstance(error, yaml.reader.ReaderError):
+        # A byte that cannot stand in a text; only how many came before it is said.
+        return Problem(data.count(b"\n", 0, error.position) + 1, None, "", f"not valid YAML: {reason}")
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, None)
     return Problem(line, column, "", f"not valid YAML: {_reason(reason, data, mark)}")
 
@@ -125,8 +128,11 @@ class _Walk:
     def _leaf(self, node: yaml.Node, key: str) -> None:
         value = _value(node, type(KEYS[key]))
         if value is None:
-            quotes = " (put it in quotes)" if wanted(key) == "text" and isinstance(node, yaml.ScalarNode) else ""
-            self._problem(node, key, f"expected {wanted(key)}, got {_got(node)}{quotes}")
+            expected = wanted(key)
+            if isinstance(node, yaml.SequenceNode) and isinstance(KEYS[key], tuple):
+                node, expected = next(item for item in node.value if _value(item, str) is None), "text"
+            quotes = " (put it in quotes)" if expected == "text" and isinstance(node, yaml.ScalarNode) else ""
+            self._problem(node, key, f"expected {expected}, got {_got(node)}{quotes}")
             return
         reason = refusal(key, value)
         if reason:
