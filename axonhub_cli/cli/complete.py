@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from typing import TYPE_CHECKING
 
 import typer
@@ -11,6 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from axonhub_cli.store.database import Store
+
+# Upstreams name models, and Typer's zsh script evaluates what is offered: a name like `\$(reboot)` would be run.
+_PLAIN = re.compile(r"[\w@][\w.:/@+,\[\]-]*")
 
 
 def channel_names(ctx: typer.Context, incomplete: str) -> list[str]:
@@ -58,7 +62,7 @@ def _named(ctx: typer.Context, incomplete: str, names: Callable[[Store], Iterabl
             return []
         store = open_store(home, load_config(home.config_file, os.environ), writable=False)
         try:
-            return [name for name in names(store) if name.startswith(incomplete)]
+            return [name for name in names(store) if name.startswith(incomplete) and _PLAIN.fullmatch(name)]
         finally:
             store.close()
     except Exception:  # a Tab must never print a traceback into the prompt

@@ -38,6 +38,13 @@ def test_names_of_channels_profiles_keys_and_models(complete, cli):
     assert "traces" in complete("tr")
 
 
+def test_names_that_a_shell_would_run_are_not_offered(complete, cli):
+    plain = ["qwen3:8b", "org/model-1.5", "claude-opus-5[1m]", "通义千问", "@cf/meta/llama"]
+    odd = ["\\$(reboot)", "`reboot`", "x';reboot;'", 'x";reboot', "a*b", "-x", "=ls", "x;y", "x&", "<x"]
+    cli("channel", "add", "a", "--type", "demo", *(word for name in (*plain, *odd) for word in ("--model", name)))
+    assert complete("profile", "explain", "") == sorted(plain)
+
+
 def test_nothing_is_made_and_nothing_said_without_a_home(complete, home):
     assert complete("channel", "show", "") == []
     assert not home.exists()
