@@ -138,7 +138,7 @@ def edit(
     }
     url, warning = _moved(find_type(old.type), old, base_url, changes["options"])
     changed = replace(old, base_url=url, **changes)
-    for each in changed.models:
+    for each in set(changed.models).difference(old.models):  # an upstream's own names are as they are
         check_model(each)
     for each in changed.tags:
         check_tag(each)

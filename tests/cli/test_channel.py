@@ -207,6 +207,18 @@ def test_probe_and_models(cli):
     assert cli("channel", "show", "a", "--json").json["models"] == ["demo"]
 
 
+def test_a_channel_whose_upstream_names_models_oddly_can_be_edited(cli, monkeypatch):
+    async def listed(*_arguments):
+        return ["My Model", "m"]
+
+    monkeypatch.setattr("axonhub_cli.server.probe.upstream_models", listed)
+    cli("channel", "add", "a", "--type", "demo")
+    cli("channel", "models", "a", "--refresh")
+    cli("channel", "edit", "a", "--weight", "5", "--remove-model", "m")
+    assert cli("channel", "show", "a", "--json").json["models"] == ["My Model"]
+    assert "'your model' is no model name" in cli("channel", "edit", "a", "--add-model", "your model", code=2).err
+
+
 def test_probe_tells_the_upstreams_error_but_no_key(cli):
     nobody = ("--type", "openai-compatible", "--base-url", "http://127.0.0.1:9/v1", "--model", "m")
     cli("channel", "add", "a", *nobody, "--api-key-stdin", stdin=KEY)
