@@ -39,6 +39,7 @@ def demo(
     from axonhub_cli.paths import find_home
 
     out = CliContext.of(ctx).output()
+    _end_as_ctrl_c_does()
     folder = tempfile.mkdtemp(prefix="axonhub-demo-")
     try:
         # The demo's own home and no variables: what is set up on this machine must not change what it shows.
@@ -50,6 +51,16 @@ def demo(
         shutil.rmtree(folder, ignore_errors=True)
     if interrupted:
         raise typer.Exit(130)
+
+
+def _end_as_ctrl_c_does() -> None:
+    """A kill and a terminal that is closed would leave the folder behind; `nohup` still keeps it serving."""
+    import signal
+
+    for name in ("SIGTERM", "SIGHUP"):  # no SIGHUP on Windows
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
 
 
 def _furnish(home: Home, config: Config) -> str:

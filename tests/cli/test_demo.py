@@ -21,7 +21,9 @@ def temporary(tmp_path, monkeypatch):
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))
     monkeypatch.setattr(tempfile, "tempdir", None)
-    return folder
+    yield folder
+    for number in (signal.SIGTERM, signal.SIGHUP):  # commands that ran in this process took them over
+        signal.signal(number, signal.SIG_DFL)
 
 
 def test_once_shows_the_reply_and_its_trace_and_leaves_nothing(program, home, temporary):
@@ -38,7 +40,18 @@ def test_once_shows_the_reply_and_its_trace_and_leaves_nothing(program, home, te
     assert not home.exists()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_leaves_nothing_however_early_it_ends(home, temporary, number):
+    process = subprocess.Popen([AXONHUB, "demo"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    wait(lambda: list(temporary.iterdir()))
+    process.send_signal(number)
+    errors = process.communicate(timeout=10)[1]
+    assert process.returncode == 130
+    assert b"Traceback" not in errors
+    assert list(temporary.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_keeps_serving_until_told(home, temporary, tmp_path, number):
     with (tmp_path / "out").open("wb") as out:
         process = subprocess.Popen([AXONHUB, "demo"], stdout=out, stderr=subprocess.PIPE)
@@ -52,7 +65,7 @@ def test_keeps_serving_until_told(home, temporary, tmp_path, number):
         with pytest.raises(urllib.error.HTTPError):
             urllib.request.urlopen(f"{url}/models", timeout=5)
         process.send_signal(number)
-        assert process.wait(10) == (130 if number == signal.SIGINT else 0)
+        assert process.wait(10) == (0 if number == signal.SIGTERM else 130)
     finally:
         process.kill()
         errors = process.communicate()[1]
