@@ -1,6 +1,16 @@
-"""`python -m axonhub_cli`."""
+"""The `axonhub` command, and `python -m axonhub_cli`."""
 
-from axonhub_cli.cli.app import main
+import sys
+
+
+def main() -> None:
+    """Loads the command line and runs it; a Ctrl-C that comes while it loads is no traceback either."""
+    try:
+        from axonhub_cli.cli.app import main as run
+    except KeyboardInterrupt:
+        sys.exit(130)
+    run()
+
 
 if __name__ == "__main__":
     main()

@@ -146,6 +146,23 @@ def test_interrupted(cli, monkeypatch):
     assert cli("channel", "list", code=130).out == ""
 
 
+def test_interrupted_while_it_loads(home):
+    script = """if True:
+        import builtins, os, signal
+        def load(name, *rest, _load=builtins.__import__):
+            if name == "axonhub_cli.cli.channel":
+                os.kill(os.getpid(), signal.SIGINT)
+            return _load(name, *rest)
+        builtins.__import__ = load
+        from axonhub_cli.__main__ import main
+        main()
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", script, "channel", "list"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "")
+
+
 def test_a_closed_pipe_is_no_error(cli, home):
     for number in range(40):
         cli("profile", "add", f"p{number}", *("--map", "a=" + "x" * 200) * 9)
