@@ -74,12 +74,13 @@ def read_said(record: RequestRecord, bodies: Iterable[Body]) -> Said:
             if body.kind == "request" and record.operation == _EMBEDDINGS:
                 heard = tuple(_texts(msgspec.json.decode(body.data)))
             elif body.kind == "request":
-                heard = _heard(codec(record.client_protocol).decode_request(msgspec.json.decode(body.data)))
+                payload = msgspec.json.decode(body.data, type=dict[str, Any])
+                heard = _heard(codec(record.client_protocol).decode_request(payload))
             elif body.kind == "response":
                 answered = tuple(_entries("assistant", msgspec.json.decode(body.data, type=Response).parts))
             elif body.kind == "stream":
                 answered = tuple(_entries("assistant", _stream_parts(codec(record.client_protocol), body.data)))
-        except (Failure, ConfigError, msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except (Failure, ConfigError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             problems.append(f"the stored {body.kind} cannot be read: {error}")
     return Said(heard, answered, tuple(problems))
 

@@ -329,9 +329,20 @@ def test_streams_that_passed_untouched_are_decoded(cli, store):
         assert (said["type"], said["text"]) == ("text", "hi")
 
 
-@pytest.mark.parametrize("body", [Body("request", b"\xff{"), Body("response", b"[]"), Body("request", b'{"input": 5}')])
-def test_what_cannot_be_read_is_told(cli, store, body):
-    store.traces.save([record(1, error="[/foo]\x1b]0;x\x07", error_kind="bad_gateway")], (), [("req_0001", body)])
+@pytest.mark.parametrize(
+    ("protocol", "body"),
+    [
+        ("openai_responses", Body("request", b"\xff{")),
+        ("openai_responses", Body("response", b"[]")),
+        ("openai_responses", Body("request", b'{"input": 5}')),
+        ("openai_chat", Body("request", b"[]")),
+        ("gemini", Body("request", b'{"contents":' + b"[" * 5000 + b"]" * 5000 + b"}")),
+        ("anthropic_messages", Body("stream", b'{"content":' + b"[" * 5000 + b"]" * 5000 + b"}")),
+    ],
+)
+def test_what_cannot_be_read_is_told(cli, store, protocol, body):
+    told = record(1, client_protocol=protocol, error="[/foo]\x1b]0;x\x07", error_kind="bad_gateway")
+    store.traces.save([told], (), [("req_0001", body)])
     shown = cli("traces", "show", "req_0001").out
     assert f"the stored {body.kind} cannot be read" in shown
     assert "error (bad_gateway): [/foo]\\e]0;x\\x07" in shown
