@@ -109,7 +109,10 @@ def run(arguments: Sequence[str]) -> int:
         return _explained(error.message, error.hint or "axonhub --help", error.exit_code)
     except typer.TyperException as error:
         return _misused(error)
-    except typer.Abort:
+    except typer.Abort as abort:
+        if isinstance(abort.__context__, KeyboardInterrupt):  # Ctrl-C at a question, which Typer takes for a no
+            say("")
+            return INTERRUPTED
         return _explained("nothing was changed: the question was not answered with yes", "axonhub --help", 1)
     except KeyboardInterrupt:
         say("")

@@ -1,6 +1,8 @@
 import os
+import pty
 import subprocess
 import sys
+from contextlib import suppress
 
 import pytest
 
@@ -144,6 +146,22 @@ def test_interrupted(cli, monkeypatch):
 
     monkeypatch.setattr("axonhub_cli.store.database.open_store", interrupted)
     assert cli("channel", "list", code=130).out == ""
+
+
+@pytest.mark.parametrize(("key", "code"), [(b"\x03", 130), (b"\x04", 1)])
+def test_interrupted_at_a_question(home, key, code):
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(AXONHUB, [AXONHUB, "channel", "add", "a", "--type", "openai", "--api-key-stdin"])
+    shown = b""
+    with suppress(OSError):  # how Linux tells the end
+        while data := os.read(terminal, 1000):
+            shown += data
+            if shown.endswith(b"Upstream key: "):
+                os.write(terminal, key)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == code
+    assert (b"error: " in shown) == (code == 1)
 
 
 def test_interrupted_while_it_loads(home):
