@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 Row = Mapping[str, Any]
+_NOT_ASCII = re.compile("[^\n\t\x20-\x7e]")
 _GAP = 2
 _FLOOR = 12  # a column is not squeezed below this before another one goes
 
@@ -87,10 +89,8 @@ class Output:
         self.write(visible(text) + "\n")
 
     def raw(self, text: str) -> None:
-        """JSON, or events with JSON in them, that means the same when it is read again: what could steer a terminal
-        is escaped as JSON does it."""
-        unix = text.replace("\r\n", "\n")
-        shown = STEERING.sub(lambda found: _json_escape(found.group()), unix)
+        """JSON, or events with JSON in them, that means the same when it is read again."""
+        shown = _inert(text.replace("\r\n", "\n"))
         self.write(shown if shown.endswith("\n") or not shown else shown + "\n")
 
     def object_line(self, data: Row) -> None:
@@ -160,7 +160,13 @@ def dump(value: Any, *, indent: bool = True) -> str:
     # The standard library's, since msgspec refuses the lone surrogates that file names and arguments may hold.
     separators = None if indent else (",", ":")
     text = json.dumps(value, ensure_ascii=False, indent=2 if indent else None, separators=separators)
-    return STEERING.sub(lambda found: _json_escape(found.group()), text)
+    return _inert(text)
+
+
+def _inert(text: str) -> str:
+    """JSON with what could steer a terminal escaped, and everything but ASCII where stdout has no room for it."""
+    unicode = (sys.stdout.encoding or "utf-8").lower().startswith("utf")
+    return (STEERING if unicode else _NOT_ASCII).sub(lambda found: _json_escape(found.group()), text)
 
 
 def is_terminal(stream: IO[str]) -> bool:

@@ -294,6 +294,15 @@ def test_raw_bodies_stay_json(cli, store):
     assert "\x7f" not in shown
 
 
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
+def test_json_is_json_whatever_the_encoding(program, store, encoding):
+    said = "é → 🚀 \x7f"
+    body = json.dumps({"input": said}, ensure_ascii=False).encode()
+    store.traces.save([record(1, client_model=said)], (), [("req_0001", Body("request", body))])
+    assert program("traces", "list", "--json", PYTHONIOENCODING=encoding).json[0]["client_model"] == said
+    assert program("traces", "show", "req_0001", "--raw", PYTHONIOENCODING=encoding).json == {"input": said}
+
+
 def test_words_said_twice_are_shown_twice(cli, store):
     store.traces.save(
         [record(1), record(2)],
