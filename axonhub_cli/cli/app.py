@@ -27,6 +27,10 @@ from axonhub_cli.errors import AxonHubError, UsageError
 INTERRUPTED = 130
 # How standard output fails: a full disk or quota, a terminal that is gone, a pipe that must not wait.
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EAGAIN, errno.EBADF})
+# What the system says of a path that the person chose, or that is closed to them.
+_UNREACHABLE = frozenset(
+    {errno.EACCES, errno.EPERM, errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTDIR, errno.ENOSPC, errno.EDQUOT}
+)
 
 _EPILOG = """\b
 First steps:
@@ -120,11 +124,10 @@ def run(arguments: Sequence[str]) -> int:
     except (PipeClosedError, BrokenPipeError):
         silence_stdout()
         return 0
-    except Exception as error:
-        if isinstance(error, OSError) and error.filename is None and error.errno in _UNWRITABLE:
-            silence_stdout()
-            return _explained(f"cannot write the output: {error.strerror}", "Make room, or send it elsewhere.", 1)
-        return _unexpected(error)  # a bug of ours: the person gets a line, the log gets the rest
+    except OSError as error:
+        return _refused(error)
+    except Exception as error:  # a bug of ours: the person gets a line, the log gets the rest
+        return _unexpected(error)
 
 
 def _check_text(arguments: Sequence[str]) -> None:
@@ -149,6 +152,20 @@ def _misused(error: typer.TyperException) -> int:
     path = context.command_path if context is not None else "axonhub"
     message = error.format_message().replace("is not a valid int range", "is not a whole number")
     return _explained(message, f"{path} --help", error.exit_code)
+
+
+def _refused(error: OSError) -> int:
+    """What the system would not do, and a person can mend; anything else is a bug of ours."""
+    if error.filename is None and error.errno in _UNWRITABLE:
+        silence_stdout()
+        return _explained(f"cannot write the output: {error.strerror}", "Make room, or send it elsewhere.", 1)
+    if error.filename is not None and error.errno in _UNREACHABLE:
+        return _explained(
+            f"cannot use {error.filename}: {error.strerror}",
+            "Check the permissions, or choose another folder (AXONHUB_HOME; for Codex, CODEX_HOME).",
+            1,
+        )
+    return _unexpected(error)
 
 
 def _unexpected(error: Exception) -> int:

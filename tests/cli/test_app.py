@@ -115,6 +115,23 @@ def test_a_home_that_is_a_file(cli, home):
     assert done.err.startswith(f"error: {home} is not a folder\nhint: ")
 
 
+@pytest.mark.parametrize("command", [("config", "path", "--json"), ("config", "check"), ("channel", "list")])
+def test_a_home_behind_a_closed_door(cli, tmp_path, monkeypatch, command):
+    # Where the tests run as root every door is open: the system's answer is put into its mouth.
+    def closed(path, **_options):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr("pathlib.Path.stat", closed)
+    done = cli("--home", str(tmp_path / "of" / "others"), *command, code=1)
+    assert done.err.startswith(f"error: cannot use {tmp_path}")
+    assert "Permission denied\nhint: Check the permissions" in done.err
+
+
+def test_a_home_whose_name_is_too_long(cli, tmp_path):
+    done = cli("--home", str(tmp_path / ("x" * 300)), "channel", "list", code=1)
+    assert "File name too long\nhint: Check the permissions, or choose another folder" in done.err
+
+
 def test_a_damaged_database_is_no_traceback(cli, home):
     cli("key", "create", "k")
     (home / "axonhub.db").write_bytes(b"garbage " * 4096)
