@@ -106,9 +106,9 @@ def status(ctx: typer.Context, codex_home: CodexHomeOption = None, as_json: Json
         "config": str(location.config),
         "exists": location.config.exists(),
         "set_up": used,
-        "model": settings.get("model"),
-        "model_provider": settings.get("model_provider"),
-        "base_url": ours.get("base_url"),
+        "model": _text(settings.get("model")),
+        "model_provider": _text(settings.get("model_provider")),
+        "base_url": _text(ours.get("base_url")),
         "auth": (Auth.COMMAND if by_command else Auth.ENV) if ours else None,
         "variable_set": bool(os.environ.get(codex.KEY_VARIABLE)),
         "backup": str(location.backup) if location.backup.exists() else None,
@@ -159,6 +159,11 @@ def token(
     if stored is None:
         raise ConfigError(f"no key is stored under {key}", f"axonhub codex setup --auth command --key {key}")
     app.output().value(stored)
+
+
+def _text(value: object) -> str | None:
+    """A setting of Codex's as text, whatever somebody wrote there: a number, a date."""
+    return None if value is None else str(value)
 
 
 def _hub_url(app: CliContext) -> str:

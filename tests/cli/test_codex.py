@@ -170,6 +170,13 @@ def test_status(run: Terminal) -> None:
     assert "from AXONHUB_API_KEY (not set)" in run("status")[0]
 
 
+def test_status_of_what_is_no_text(run: Terminal) -> None:
+    run.codex.mkdir()
+    (run.codex / "config.toml").write_text("model = 5\nmodel_provider = 2026-01-01\n")
+    told = json.loads(run("status", "--json")[0])
+    assert (told["model"], told["model_provider"], told["set_up"]) == ("5", "2026-01-01", False)
+
+
 def test_no_token_names_the_way_to_one(run: Terminal) -> None:
     with pytest.raises(ConfigError) as refused:
         run("token")
