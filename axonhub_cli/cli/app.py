@@ -124,6 +124,11 @@ def run(arguments: Sequence[str]) -> int:
     except (PipeClosedError, BrokenPipeError):
         silence_stdout()
         return 0
+    except SystemExit as ended:
+        if not isinstance(ended.__context__, BrokenPipeError):
+            raise
+        silence_stdout()  # Typer and rich end the program with 1 where the reader has gone
+        return 0
     except OSError as error:
         return _refused(error)
     except Exception as error:  # a bug of ours: the person gets a line, the log gets the rest

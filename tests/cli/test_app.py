@@ -8,7 +8,11 @@ import pytest
 
 from axonhub_cli import __version__
 from axonhub_cli.cli.app import run
+from axonhub_cli.config import Config
+from axonhub_cli.paths import Home
+from axonhub_cli.store.database import open_store
 from tests.cli.conftest import AXONHUB
+from tests.cli.test_traces import record
 
 NEVER_FOR_HELP = (
     *("msgspec", "aiohttp", "asyncio", "rich.console", "sqlite3", "yaml", "tomlkit", "pydantic", "cryptography"),
@@ -208,6 +212,19 @@ def test_a_closed_pipe_is_no_error(cli, home):
     script = f'"{AXONHUB}" channel types >&-; "{AXONHUB}" channel types 2>&- >/dev/null'
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=os.environ, check=False)
     assert done.stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["channel", "types"], ["traces", "show", "req_0001"]])
+def test_a_pipe_that_nobody_reads_is_no_error(home, arguments):
+    folder = Home(home, home)
+    folder.create()
+    with open_store(folder, Config()) as store:
+        store.traces.save([record(1)])
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run([AXONHUB, *arguments], stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("arguments", [["channel", "types"], ["channel", "types", "--json"], ["--help"], ["--version"]])
