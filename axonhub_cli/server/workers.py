@@ -10,6 +10,7 @@ import socket
 import sys
 import time
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
 
 from msgspec import Struct
@@ -68,8 +69,10 @@ async def _serve(options: ServeOptions, listener: socket.socket, lock: ServerLoc
     loop = asyncio.get_running_loop()
 
     def on_signal() -> None:
-        if asked.is_set():
-            os._exit(130)  # asked twice: whoever asks does not want to wait
+        # Asked twice: whoever asks does not want to wait. A worker is asked by its master as well as by a terminal or
+        # a supervisor, and leaves the counting to the master.
+        if asked.is_set() and master is None:
+            os._exit(130)
         asked.set()
 
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -150,8 +153,10 @@ def _watch(team: _Team, children: dict[int, int]) -> int:
 
     def on_signal(number: int, _frame: object) -> None:
         signals.append(number)
+        for listener in team.sockets:
+            listener.close()  # they are the workers' too: whoever connects now would wait in one that nobody serves
         for pid in children:
-            os.kill(pid, number)
+            _ask(pid, signals)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, on_signal)
@@ -167,5 +172,13 @@ def _watch(team: _Team, children: dict[int, int]) -> int:
         log.LOGGER.warning("worker %d ended, starting another", pid)
         time.sleep(_RESPAWN_S)
         if not signals:
-            children[team.fork(index)] = index
-    return worst
+            pid = team.fork(index)
+            children[pid] = index
+            if signals:  # it came in between
+                _ask(pid, signals)
+    return 130 if len(signals) > 1 else worst
+
+
+def _ask(pid: int, signals: list[int]) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signals[0] if len(signals) == 1 else signal.SIGKILL)

@@ -45,7 +45,7 @@ def free_port():
 
 def spawn(home, port, workers=1):
     command = [sys.executable, "-c", SERVE, str(home), str(port), str(workers)]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
 def wait_ready(port, process):
@@ -97,6 +97,68 @@ def test_f20_a_killed_server_leaves_no_lock_and_no_worker(tmp_path, workers):
         except ConflictError:
             assert time.monotonic() < end, "a worker outlived its master"
             time.sleep(0.05)
+
+
+async def refused(port):
+    """Waits until nobody listens there."""
+    async with asyncio.timeout(5):
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+            except OSError:
+                return
+            writer.close()
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("twice", [False, True])
+async def test_f18_ctrl_c_reaches_every_process_of_the_group(tmp_path, monkeypatch, workers, twice):
+    go_on = asyncio.Event()
+
+    async def slow(wire):
+        await wire.head()
+        await wire.chunk(chat_stream()[0])
+        await go_on.wait()
+        for piece in chat_stream()[1:]:
+            await wire.chunk(piece)
+        await wire.end()
+
+    async def ask(session):
+        payload = {"model": "m", "input": "hi", "stream": True}
+        async with session.post(f"http://127.0.0.1:{port}/v1/responses", json=payload) as response:
+            return kinds(await response.text())[-1]
+
+    import aiohttp
+
+    monkeypatch.setenv("UP_KEY", "x")
+    plain, digest, prefix = new_api_key()
+    port = free_port()
+    headers = {"Authorization": f"Bearer {plain}"}
+    async with Upstream(slow) as up, aiohttp.ClientSession(headers=headers) as session:
+        with open_store(Home(tmp_path, tmp_path), Config()) as store:
+            store.channels.add(channel("a", up.url))
+            store.keys.add(ApiKey(id="k", name="n", digest=digest, prefix=prefix))
+        process = spawn(tmp_path, port, workers)
+        try:
+            await asyncio.to_thread(wait_ready, port, process)
+            answers = [asyncio.create_task(ask(session)) for _ in range(6)]
+            async with asyncio.timeout(5):
+                while len(up.calls) < len(answers):
+                    await asyncio.sleep(0.01)
+            os.killpg(process.pid, signal.SIGINT)
+            await refused(port)  # rather than left to wait for a server that ends
+            if twice:
+                os.killpg(process.pid, signal.SIGINT)
+                assert await asyncio.to_thread(process.wait, 5) == 130
+            go_on.set()
+            told = await asyncio.gather(*answers, return_exceptions=True)
+            if not twice:
+                assert told == ["response.completed"] * len(answers)
+                assert await asyncio.to_thread(process.wait, 5) == 0
+        finally:
+            process.kill()
+            process.wait()
 
 
 async def test_s13_other_addresses_need_a_key(tmp_path):
