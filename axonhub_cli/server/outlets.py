@@ -45,28 +45,30 @@ class LogFile:
     each line in one piece. For one thread at a time."""
 
     def __init__(self, path: Path, most: int) -> None:
-        """Raises OSError."""
         self._path, self._most = path, most
-        self._file = _open(path)
+        self._file: FileIO | None = None  # until the first line
         self._torn = False  # the last line did not get there whole
 
     def write(self, line: bytes) -> None:
         """Appends a line. Raises OSError."""
-        if self._file.closed or os.fstat(self._file.fileno()).st_size >= self._most:
-            self._renew()
+        file = self._file
+        if file is None or os.fstat(file.fileno()).st_size >= self._most:
+            file = self._renew()
         rest = b"\n" + line if self._torn else line
         self._torn = True
         while rest:
-            rest = rest[self._file.write(rest) :]
+            rest = rest[file.write(rest) :]
         self._torn = False
 
     def close(self) -> None:
-        """Nothing more is written."""
-        self._file.close()
+        """Lets go of the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
 
-    def _renew(self) -> None:
+    def _renew(self) -> FileIO:
         """Of the processes that find a file full one puts it aside, the others follow to the new one."""
-        self._file.close()
+        self.close()
         with suppress(FileNotFoundError):
             if self._path.stat().st_size >= self._most:
                 names = [self._path, *(Path(f"{self._path}.{number}") for number in range(1, _OLDER + 1))]
@@ -74,6 +76,7 @@ class LogFile:
                     with suppress(FileNotFoundError):
                         newer.replace(older)
         self._file = _open(self._path)
+        return self._file
 
 
 def _open(path: Path) -> FileIO:

@@ -156,6 +156,19 @@ def test_a_full_disk_costs_lines_of_the_file_and_nothing_else(tmp_path, restored
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_file_that_cannot_be_opened_costs_its_lines_and_nothing_else(tmp_path, restored):
+    stream, path = io.StringIO(), tmp_path / "axonhub.log"
+    path.mkdir()  # stands for another user's file, which stops nobody who is root
+    log.setup("info", "text", tmp_path, stream)
+    log.LOGGER.info("one")
+    path.rmdir()
+    log.LOGGER.info("two")
+    said = [line.split(" ", 1)[1] for line in stream.getvalue().splitlines()]
+    assert [said[0], *said[2:]] == ["info    one", "info    two"]
+    assert said[1].startswith("warning the log's file cannot be written") and "Is a directory" in said[1]
+    assert path.read_text().endswith("info    two\n")
+
+
 def test_a_terminal_that_is_gone_costs_nothing_but_its_lines(tmp_path, restored, capfd):
     reading, writing = os.pipe()
     os.close(reading)
