@@ -52,7 +52,7 @@ class LogFile:
     def write(self, line: bytes) -> None:
         """Appends a line. Raises OSError."""
         file = self._file
-        if file is None or os.fstat(file.fileno()).st_size >= self._most:
+        if file is None or self._is_over(os.fstat(file.fileno())):
             file = self._renew()
         rest = b"\n" + line if self._torn else line
         self._torn = True
@@ -65,6 +65,10 @@ class LogFile:
         if self._file is not None:
             self._file.close()
             self._file = None
+
+    def _is_over(self, status: os.stat_result) -> bool:
+        """Full, or deleted by somebody."""
+        return status.st_size >= self._most or not status.st_nlink
 
     def _renew(self) -> FileIO:
         """Of the processes that find a file full one puts it aside, the others follow to the new one."""

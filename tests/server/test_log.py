@@ -169,6 +169,14 @@ def test_a_file_that_cannot_be_opened_costs_its_lines_and_nothing_else(tmp_path,
     assert path.read_text().endswith("info    two\n")
 
 
+def test_a_file_that_was_deleted_is_made_anew(tmp_path, restored):
+    log.setup("info", "text", tmp_path, io.StringIO())
+    log.LOGGER.info("one")
+    (tmp_path / "axonhub.log").unlink()
+    log.LOGGER.info("two")
+    assert (tmp_path / "axonhub.log").read_text().endswith("info    two\n")
+
+
 def test_a_terminal_that_is_gone_costs_nothing_but_its_lines(tmp_path, restored, capfd):
     reading, writing = os.pipe()
     os.close(reading)
