@@ -59,6 +59,7 @@ def _create(home: Home, migrations: Sequence[Migration]) -> None:
     """Makes the whole database under another name first: no crash leaves an empty file, no race a half one."""
     home.create()
     path = home.database
+    _put_log_aside(path)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}.tmp")
     create_private(temporary, b"")
     try:
@@ -74,6 +75,14 @@ def _create(home: Home, migrations: Sequence[Migration]) -> None:
             link_new(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _put_log_aside(path: Path) -> None:
+    """The log that a killed process left of a database that was moved or deleted since: SQLite would write what is in
+    it into the new one (https://www.sqlite.org/howtocorrupt.html, 1.4)."""
+    with suppress(FileNotFoundError):
+        path.with_name(f"{path.name}-wal").replace(f"{path}-wal.old")
+    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
 
 
 def _check_owner(path: Path) -> None:

@@ -52,6 +52,19 @@ def test_what_was_closed_is_there_again_and_nothing_else(home: Home) -> None:
         assert store.damage() is None
 
 
+def test_the_log_of_a_database_that_is_gone_is_not_played_back(home: Home) -> None:
+    with open_store(home, Config()) as store:
+        store.channels.add(CHANNEL)
+        left = {path: path.read_bytes() for path in home.data.glob("axonhub.db-*")}  # as by a process that was killed
+    home.database.unlink()
+    for path, data in left.items():
+        path.write_bytes(data)
+    with open_store(home, Config()) as store:
+        assert store.channels.names() == ()
+        assert store.damage() is None
+    assert {path.name for path in home.data.iterdir()} == {"axonhub.db", "axonhub.db-wal.old"}
+
+
 def test_settings_of_every_connection(store: Store) -> None:
     values = {name: store._connection.value(f"PRAGMA {name}") for name in (
         "journal_mode", "synchronous", "foreign_keys", "trusted_schema", "busy_timeout", "auto_vacuum",
