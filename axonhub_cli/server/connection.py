@@ -10,7 +10,7 @@ import msgspec
 from aiohttp import web
 
 from axonhub_cli.server.limits import KIB, Limits
-from axonhub_cli.server.log import LOGGER
+from axonhub_cli.server.log import LOGGER, Rarely
 
 SAFE_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Server": "axonhub"}
 _MALFORMED = msgspec.json.encode(
@@ -105,3 +105,19 @@ def log_bug(exc: BaseException) -> None:
     # The text of an exception may quote a header or a body; frames are our own source.
     frames = "".join(traceback.format_tb(exc.__traceback__))
     LOGGER.error("internal error: %s\n%s", type(exc).__name__, frames)
+
+
+class Uncaught:
+    """The loop's handler of what nobody caught. Python's own writes a traceback to stderr, a thousand a second where
+    there are no descriptors left for new connections, and waits for whoever reads it."""
+
+    def __init__(self) -> None:
+        self._warning = Rarely()
+
+    def __call__(self, _loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """See loop.set_exception_handler. The message may quote a call and its arguments: it is not repeated."""
+        exc = context.get("exception")
+        if isinstance(exc, OSError):
+            self._warning.warn(f"a connection failed: {exc.strerror or type(exc).__name__}")
+        elif exc is not None:
+            log_bug(exc)

@@ -18,13 +18,16 @@ from msgspec import Struct
 from axonhub_cli.errors import UsageError
 from axonhub_cli.server import log
 from axonhub_cli.server.app import ServeOptions, home_lock, listen, start
+from axonhub_cli.server.connection import Uncaught
 from axonhub_cli.server.lock import ServerLock
 
 _RESPAWN_S = 1.0
+_FILES = 8192  # every request in flight has two, so that some systems' 256 would be enough for a hundred
 
 
 def run(options: ServeOptions) -> int:
     """Blocks until a signal; the exit code. Raises AxonHubError where it cannot start."""
+    _allow_files()
     log.setup(options.log_level or options.config.log.level, options.log_format, options.home.create_logs())
     lock = home_lock(options)
     try:
@@ -35,6 +38,19 @@ def run(options: ServeOptions) -> int:
         return _one(options, listener, lock)
     finally:
         lock.release()
+
+
+def _allow_files() -> None:
+    """As many open files as the limits on requests may need, where the system lets us."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 def _one(options: ServeOptions, listener: socket.socket, lock: ServerLock | None, master: int | None = None) -> int:
@@ -60,13 +76,14 @@ def spare_collector() -> None:
 
 async def _serve(options: ServeOptions, listener: socket.socket, lock: ServerLock | None, master: int | None) -> int:
     """`master` is a pipe's end that becomes readable when the process that started this one is gone."""
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(Uncaught())
     running = await start(options, listener)
     spare_collector()
     if lock is not None:
         lock.say(running.url)
         log.LOGGER.info("serving on %s", running.url)
     asked = asyncio.Event()
-    loop = asyncio.get_running_loop()
 
     def on_signal() -> None:
         # Asked twice: whoever asks does not want to wait. A worker is asked by its master as well as by a terminal or

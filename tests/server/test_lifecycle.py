@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -43,8 +44,8 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def spawn(home, port, workers=1):
-    command = [sys.executable, "-c", SERVE, str(home), str(port), str(workers)]
+def spawn(home, port, workers=1, before=""):
+    command = [sys.executable, "-c", before + SERVE, str(home), str(port), str(workers)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
 
 
@@ -159,6 +160,34 @@ async def test_f18_ctrl_c_reaches_every_process_of_the_group(tmp_path, monkeypat
         finally:
             process.kill()
             process.wait()
+
+
+FEW_FILES = """
+import resource
+import sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (40, {hard}))
+sys.modules["uvloop"] = None
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts descriptors in /proc")
+@pytest.mark.parametrize("hard", [40, 4096])
+def test_more_connections_than_descriptors(tmp_path, hard):
+    port = free_port()
+    process = spawn(tmp_path, port, before=FEW_FILES.format(hard=hard))
+    clients = []
+    try:
+        wait_ready(port, process)
+        clients = [socket.create_connection(("127.0.0.1", port)) for _ in range(60)]
+        time.sleep(0.5)
+        assert (len(os.listdir(f"/proc/{process.pid}/fd")) > 60) == (hard > 60)
+    finally:
+        for client in clients:
+            client.close()
+        process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=15)[1].splitlines()
+    assert not [line for line in said if not line.startswith("20")]
+    assert len([line for line in said if "Too many open files" in line]) == (hard < 60)
 
 
 async def test_s13_other_addresses_need_a_key(tmp_path):
