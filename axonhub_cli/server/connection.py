@@ -54,6 +54,8 @@ class Connection(web.RequestHandler):
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None
     ) -> web.StreamResponse:
         """Our own page: aiohttp's quotes the offending line, which may be a key (reliability 0.9, K6)."""
+        if isinstance(exc, ConnectionError):
+            raise exc  # the client has gone, at the very moment of a write
         if status >= 500 and exc is not None:
             log_bug(exc)
         if request.writer.output_size > 0:

@@ -5,9 +5,11 @@ import json
 import time
 from functools import partial
 
+import aiohttp
 import pytest
 from msgspec.structs import replace
 
+from axonhub_cli.server.client import HTTPClient
 from tests.server import hub as served
 from tests.server.hub import FAST, channel, events, kinds
 from tests.server.upstreams import DONE, Upstream, chat_chunk, chat_stream, responses_events, silent, streams
@@ -107,6 +109,19 @@ async def test_f11_a_client_that_hangs_up_stops_the_upstream(tmp_path, point, st
         assert record.status == "canceled"
         assert len(up.calls) == 1
         assert h.running.hub.health.channel_rest(channel("a", up.url), "m", time.monotonic()) is None  # pitfall 146
+
+
+async def test_f11_a_client_that_goes_at_the_first_word_is_no_error_of_ours(tmp_path, monkeypatch, caplog):
+    async def gone(*_):
+        raise ConnectionResetError("Cannot write to closing transport")
+
+    monkeypatch.setattr(HTTPClient, "send", gone)
+    monkeypatch.setattr(HTTPClient, "end", gone)
+    async with Upstream(streams()) as up, hub(tmp_path, [channel("a", up.url)]) as h:
+        with pytest.raises(aiohttp.ClientError):
+            await h.ask()
+        assert (await h.finished()).status == "canceled"
+    assert "internal error" not in caplog.text
 
 
 async def test_l7_a_client_that_does_not_read_is_cut_off(tmp_path):
