@@ -52,6 +52,7 @@ class Recorder:
     def __init__(self, open_sink: Callable[[], Sink], limits: Limits, metrics: Metrics) -> None:
         self._open, self._limits, self._metrics = open_sink, limits, metrics
         self._batch = _Batch()
+        self._writing = 0  # rows that the thread is busy with
         self._lock = threading.Condition()
         self._closing = False
         self._idle = False  # the thread waits for a first row
@@ -96,15 +97,15 @@ class Recorder:
         return {"axonhub_queue_rows": self._batch.rows, "axonhub_queue_bytes": self._batch.size}
 
     def close(self, seconds: float) -> bool:
-        """Writes what waits and ends the thread; False where that took longer than `seconds`."""
+        """Writes what waits and ends the thread; False where that fails, or takes longer than `seconds`."""
         with self._lock:
             self._closing = True
             self._lock.notify()
         if self._thread.is_alive():
             self._thread.join(seconds)
-        if late := self._thread.is_alive():
-            LOGGER.warning("%d trace rows could not be written before the end", self._batch.rows)
-        return not late
+        if lost := self._batch.rows + self._writing:
+            LOGGER.warning("%d trace rows could not be written before the end", lost)
+        return not lost
 
     def _wake(self) -> None:
         """Only where the thread has something to do: each waking costs the loop a turn."""
@@ -137,7 +138,7 @@ class Recorder:
                     list(batch.bodies),
                     list(batch.bindings.values()),
                 )
-                failures = 0
+                failures = self._writing = 0
             except Exception as error:
                 self._warning.warn(f"traces cannot be written, {batch.rows} rows wait: {error}")
                 self._put_back(batch)
@@ -165,6 +166,7 @@ class Recorder:
                     break
                 self._lock.wait(left)
             batch, self._batch = self._batch, _Batch()
+            self._writing = batch.rows
             return batch
 
     def _waiting(self) -> bool:
@@ -172,7 +174,7 @@ class Recorder:
 
     def _put_back(self, batch: _Batch) -> None:
         with self._lock:
-            newer, self._batch = self._batch, batch
+            newer, self._batch, self._writing = self._batch, batch, 0
             batch.requests.update(newer.requests)
             batch.attempts.update(newer.attempts)
             batch.bindings.update(newer.bindings)

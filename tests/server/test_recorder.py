@@ -3,6 +3,8 @@
 import threading
 import time
 
+import pytest
+
 from axonhub_cli.entities import Binding, Body, RequestRecord, RequestStatus
 from axonhub_cli.server.limits import Limits
 from axonhub_cli.server.metrics import Metrics
@@ -74,6 +76,28 @@ def test_l10_nobody_waits_for_a_store_that_hangs():
     assert time.monotonic() - start < 1.0
     gate.set()
     assert recorder.close(5.0)
+
+
+@pytest.mark.parametrize("failures", [0, 99], ids=["hangs", "fails"])
+def test_rows_that_are_lost_at_the_end_are_counted(caplog, failures):
+    gate = threading.Event()
+
+    class Stuck(Sink):
+        def save(self, *batch):
+            gate.wait(5)
+            super().save(*batch)
+
+    recorder = Recorder(lambda: Stuck(failures), FAST, Metrics())
+    recorder.start()
+    recorder.request(record(1))
+    while recorder.gauges()["axonhub_queue_rows"]:
+        time.sleep(0.005)
+    recorder.request(record(2))
+    if failures:
+        threading.Timer(0.1, gate.set).start()
+    assert not recorder.close(5.0 if failures else 0.05)
+    gate.set()
+    assert "2 trace rows could not be written before the end" in caplog.text
 
 
 def test_bodies_are_dropped_before_rows_and_counted():
