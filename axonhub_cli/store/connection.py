@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from axonhub_cli.store.failures import ERRORS, explain, read_only
+from axonhub_cli.store.failures import ERRORS, explain, moved, read_only
 
 __all__ = ["Connection", "Row", "connect"]
 
@@ -26,6 +26,12 @@ class Connection:
         self.raw = raw
         self.path = path
         self.writable = writable
+        self._inode = _inode(path)
+
+    def check_place(self) -> None:
+        """Raises StoreError where the file was moved or deleted since: what is written now nobody would find."""
+        if self._inode is not None and _inode(self.path) != self._inode:
+            raise moved(self.path)
 
     def rows(self, statement: str, values: Sequence[Any] = ()) -> list[Row]:
         """All rows of a query."""
@@ -68,6 +74,7 @@ class Connection:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """All of the block or nothing of it, alone among writers; on disk when the block has ended."""
+        self.check_place()
         if not self.writable:
             raise read_only(self.path)
         with self._transaction("BEGIN IMMEDIATE"):
@@ -132,6 +139,13 @@ _SETTINGS = (
     "PRAGMA journal_size_limit = 67108864",
     "PRAGMA cell_size_check = ON",
 )
+
+
+def _inode(path: Path) -> int | None:
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
 
 
 def _explained(action: Callable[[], sqlite3.Connection], path: Path) -> sqlite3.Connection:

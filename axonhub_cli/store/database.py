@@ -43,7 +43,8 @@ class Store:
         return self._connection.writable
 
     def revision(self) -> int:
-        """Grows with every change to channels, profiles or keys."""
+        """Grows with every change to channels, profiles or keys. Raises StoreError also where the file is gone."""
+        self._connection.check_place()
         return read_revision(self._connection)
 
     def snapshot(self) -> Snapshot:

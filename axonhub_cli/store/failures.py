@@ -8,7 +8,7 @@ from pathlib import Path
 
 from axonhub_cli.errors import StoreError
 
-__all__ = ["ERRORS", "damaged", "explain", "foreign", "read_only"]
+__all__ = ["ERRORS", "damaged", "explain", "foreign", "moved", "read_only"]
 
 _LOCKS = Path("/proc/locks")  # Linux: https://man7.org/linux/man-pages/man5/proc_locks.5.html
 _NEEDED = 64 * 1024  # the index of the write-ahead log grows by 32 KiB
@@ -60,6 +60,13 @@ def read_only(path: Path) -> StoreError:
     return StoreError(
         f"cannot write {path}: it or its folder is read-only",
         "Check the owner and permissions, or choose another folder with AXONHUB_HOME.",
+    )
+
+
+def moved(path: Path) -> StoreError:
+    """The file is not where it was opened."""
+    return StoreError(
+        f"the database {path} was moved or deleted, and is read anew after a restart only", "Start the server anew."
     )
 
 

@@ -65,6 +65,17 @@ def test_the_log_of_a_database_that_is_gone_is_not_played_back(home: Home) -> No
     assert {path.name for path in home.data.iterdir()} == {"axonhub.db", "axonhub.db-wal.old"}
 
 
+@pytest.mark.parametrize("by", ["deleted", "replaced"])
+def test_a_database_that_is_gone_is_said_and_takes_no_more(home: Home, by: str) -> None:
+    with open_store(home, Config()) as store:
+        home.database.unlink()
+        if by == "replaced":
+            open_store(home, Config()).close()
+        for action in (store.revision, lambda: store.channels.add(CHANNEL)):
+            with pytest.raises(StoreError, match="was moved or deleted"):
+                action()
+
+
 def test_settings_of_every_connection(store: Store) -> None:
     values = {name: store._connection.value(f"PRAGMA {name}") for name in (
         "journal_mode", "synchronous", "foreign_keys", "trusted_schema", "busy_timeout", "auto_vacuum",
