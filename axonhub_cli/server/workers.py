@@ -23,6 +23,7 @@ from axonhub_cli.server.lock import ServerLock
 
 _RESPAWN_S = 1.0
 _FILES = 8192  # every request in flight has two, so that some systems' 256 would be enough for a hundred
+_ASKING = (signal.SIGINT, signal.SIGTERM)  # a second one is meant; a closed terminal's comes from its shell as well
 
 
 def run(options: ServeOptions) -> int:
@@ -85,15 +86,15 @@ async def _serve(options: ServeOptions, listener: socket.socket, lock: ServerLoc
         log.LOGGER.info("serving on %s", running.url)
     asked = asyncio.Event()
 
-    def on_signal() -> None:
+    def on_signal(number: int) -> None:
         # Asked twice: whoever asks does not want to wait. A worker is asked by its master as well as by a terminal or
         # a supervisor, and leaves the counting to the master.
-        if asked.is_set() and master is None:
+        if asked.is_set() and master is None and number in _ASKING:
             os._exit(130)
         asked.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, on_signal)
+    for number in _ending():
+        loop.add_signal_handler(number, on_signal, number)
     if master is not None:
         loop.add_reader(master, asked.set)
     await asked.wait()
@@ -104,6 +105,14 @@ async def _serve(options: ServeOptions, listener: socket.socket, lock: ServerLoc
     )
     await running.stop()
     return 0
+
+
+def _ending() -> list[signal.Signals]:
+    """The signals that end a server: also that of a terminal that is closed, unless `nohup` has it ignored."""
+    found = list(_ASKING)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        found.append(signal.SIGHUP)
+    return found
 
 
 def _mark_abandoned(options: ServeOptions) -> None:
@@ -150,7 +159,7 @@ class _Team(Struct, frozen=True):
             return pid
         code = 1
         try:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in _ending():
                 signal.signal(number, signal.SIG_DFL)
             for other, listener in enumerate(self.sockets):
                 if other != index:
@@ -169,13 +178,15 @@ def _watch(team: _Team, children: dict[int, int]) -> int:
     signals: list[int] = []
 
     def on_signal(number: int, _frame: object) -> None:
+        if signals and number not in _ASKING:
+            return
         signals.append(number)
         for listener in team.sockets:
             listener.close()  # they are the workers' too: whoever connects now would wait in one that nobody serves
         for pid in children:
             _ask(pid, signals)
 
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in _ending():
         signal.signal(number, on_signal)
     worst = 0
     while children:

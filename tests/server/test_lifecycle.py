@@ -113,8 +113,8 @@ async def refused(port):
 
 
 @pytest.mark.parametrize("workers", [1, 3])
-@pytest.mark.parametrize("twice", [False, True])
-async def test_f18_ctrl_c_reaches_every_process_of_the_group(tmp_path, monkeypatch, workers, twice):
+@pytest.mark.parametrize(("how", "twice"), [(signal.SIGINT, False), (signal.SIGINT, True), (signal.SIGHUP, False)])
+async def test_f18_a_terminals_signals_reach_every_process_of_the_group(tmp_path, monkeypatch, workers, how, twice):
     go_on = asyncio.Event()
 
     async def slow(wire):
@@ -147,11 +147,13 @@ async def test_f18_ctrl_c_reaches_every_process_of_the_group(tmp_path, monkeypat
             async with asyncio.timeout(5):
                 while len(up.calls) < len(answers):
                     await asyncio.sleep(0.01)
-            os.killpg(process.pid, signal.SIGINT)
+            os.killpg(process.pid, how)
             await refused(port)  # rather than left to wait for a server that ends
+            if twice or how is signal.SIGHUP:  # which a shell passes on after the terminal
+                os.killpg(process.pid, how)
             if twice:
-                os.killpg(process.pid, signal.SIGINT)
                 assert await asyncio.to_thread(process.wait, 5) == 130
+            await asyncio.sleep(0.1)
             go_on.set()
             told = await asyncio.gather(*answers, return_exceptions=True)
             if not twice:
@@ -160,6 +162,20 @@ async def test_f18_ctrl_c_reaches_every_process_of_the_group(tmp_path, monkeypat
         finally:
             process.kill()
             process.wait()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_nohup_outlives_its_terminal(tmp_path, workers):
+    port = free_port()
+    process = spawn(tmp_path, port, workers, "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n")
+    try:
+        wait_ready(port, process)
+        os.killpg(process.pid, signal.SIGHUP)
+        time.sleep(0.3)
+        assert wait_ready(port, process)["status"] == "ok"
+    finally:
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(15) == 0
 
 
 FEW_FILES = """
