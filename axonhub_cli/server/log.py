@@ -198,5 +198,6 @@ class _Lines(logging.Handler):
     def close(self) -> None:
         """See logging.Handler."""
         super().close()
+        self._terminal.close()
         if self._file is not None:
             self._file.close()

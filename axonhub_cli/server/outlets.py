@@ -20,12 +20,15 @@ class Terminal:
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
+        self._own: FileIO | None = None
         self._room: select.poll | None = None
         self._left_out = 0
+        self._torn = False  # the last line did not get there whole
         with suppress(OSError, ValueError, AttributeError):  # no descriptor; and Windows polls sockets only
             room = select.poll()
             room.register(stream.fileno(), select.POLLOUT)
             self._room = room
+            self._own = _opened_again(stream.fileno())
 
     def write(self, line: str) -> None:
         """Shows a line; where nobody can see it any more that is no error."""
@@ -34,10 +37,25 @@ class Terminal:
             return
         if self._left_out:
             line = f"({self._left_out} lines are not shown here)\n{line}"
-            self._left_out = 0
         with suppress(OSError, ValueError):  # the terminal is gone, the stream was closed
+            if self._own is not None:
+                self._push(self._own, f"{line}\n".encode(self._stream.encoding, "backslashreplace"))
+                return
             self._stream.write(f"{line}\n")
             self._stream.flush()
+        self._left_out = 0
+
+    def _push(self, terminal: FileIO, line: bytes) -> None:
+        whole = b"\n" + line if self._torn else line
+        taken = terminal.write(whole) or 0
+        self._left_out = 0 if taken else self._left_out + 1
+        if taken:
+            self._torn = taken < len(whole)
+
+    def close(self) -> None:
+        """Lets go of the terminal; the stream stays."""
+        if self._own is not None:
+            self._own.close()
 
 
 class LogFile:
@@ -87,3 +105,13 @@ def _open(path: Path) -> FileIO:
     """Created 0600, whatever the umask; unbuffered."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     return os.fdopen(descriptor, "ab", buffering=0)
+
+
+def _opened_again(descriptor: int) -> FileIO | None:
+    """A terminal, for writes that do not wait: it may have room for the half of a line, which `poll` does not say. The
+    descriptor itself is shared with the shell and stays as it is. None for what is no terminal, or not ours to open."""
+    try:
+        path = os.ttyname(descriptor)
+        return os.fdopen(os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY), "wb", buffering=0)
+    except OSError:
+        return None

@@ -2,6 +2,9 @@
 
 import io
 import os
+import re
+import select
+import threading
 
 import msgspec
 import pytest
@@ -202,6 +205,30 @@ def test_a_terminal_that_takes_nothing_stops_nobody(tmp_path, restored):
     assert 0 < len(shown) < 1000
     assert later[0] == f"({1000 - len(shown)} lines are not shown here)"
     assert later[1].endswith("the reader is back") and len(later) == 2
+    assert (tmp_path / "axonhub.log").read_text().count("\n") == 1001
+
+
+def test_a_terminal_that_nobody_reads_stops_nobody(tmp_path, restored):
+    pty = pytest.importorskip("pty")
+    reading, writing = pty.openpty()
+    with os.fdopen(writing, "w") as stream:
+        log.setup("info", "text", tmp_path, stream)
+        written = threading.Thread(
+            target=lambda: [log.LOGGER.info("line %03d %s", number, "x" * (number % 250)) for number in range(1000)],
+            daemon=True,
+        )
+        written.start()
+        written.join(10)
+        assert not written.is_alive()
+        shown = os.read(reading, 1 << 20).decode()
+        while select.select([reading], [], [], 0.2)[0]:
+            shown += os.read(reading, 1 << 20).decode()
+        log.LOGGER.info("the reader is back")
+        later = os.read(reading, 1 << 20).decode().splitlines()
+    os.close(reading)
+    assert 0 < shown.count("line") < 1000
+    assert re.fullmatch(r"\(\d+ lines are not shown here\)", later[-2])
+    assert later[-1].endswith("the reader is back")
     assert (tmp_path / "axonhub.log").read_text().count("\n") == 1001
 
 
