@@ -63,7 +63,7 @@ class Retention:
 
         Does nothing most of the time, and only in the one process that is the keeper. True: call again soon.
         """
-        if now_ms < self._due_ms or not self._keeper.attend():
+        if self._due_ms - _EVERY_MS <= now_ms < self._due_ms or not self._keeper.attend():  # earlier: a clock set back
             return False
         more = self._maintain_steps(now_ms)
         self._due_ms = now_ms if more else now_ms + _EVERY_MS

@@ -115,6 +115,14 @@ def test_maintain_keeps_age_and_forgets_bindings(store: Store, clock: Clock) -> 
     assert store.traces.requests() == []
 
 
+def test_maintain_goes_on_after_the_clock_was_set_back(store: Store) -> None:
+    store.maintain(START + 3650 * DAY)
+    fill(store, days=4)
+    while store.maintain(START + 32 * DAY):
+        pass
+    assert {record.trace_id for record in store.traces.requests()} == {"t2", "t3"}
+
+
 def test_maintain_keeps_the_size_and_the_newest_bodies(home: Home, clock: Clock) -> None:
     config = Config(traces=TracesConfig(max_database_mb=2))
     with open_store(home, config, clock=clock) as store:
