@@ -26,10 +26,10 @@ def make_private_folder(path: Path) -> None:
     """
     missing = []
     current = path
-    while not current.exists() and current != current.parent:
-        missing.append(current)
-        current = current.parent
     try:
+        while not current.exists() and current != current.parent:
+            missing.append(current)
+            current = current.parent
         for folder in reversed(missing):
             folder.mkdir(mode=FOLDER_MODE, exist_ok=True)
             if stat.S_IMODE(folder.stat().st_mode) != FOLDER_MODE:

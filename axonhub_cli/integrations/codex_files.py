@@ -77,7 +77,10 @@ class Change(Struct, frozen=True):
 def codex_home(option: str | None, environ: dict[str, str]) -> Location:
     """The folder named by `option`, else by CODEX_HOME, else ~/.codex."""
     name = option or environ.get("CODEX_HOME") or "~/.codex"
-    return Location(Path(name).expanduser().absolute())
+    try:
+        return Location(Path(name).expanduser().absolute())
+    except (RuntimeError, OSError) as error:  # an unknown ~user; a working directory that is gone
+        raise ConfigError(f"cannot tell which folder {name} is: {error}", "Write it out: --codex-home DIR.") from error
 
 
 def setup(location: Location, wanted: codex.Wanted, dry_run: bool = False) -> Change:
@@ -109,8 +112,6 @@ def setup(location: Location, wanted: codex.Wanted, dry_run: bool = False) -> Ch
 def remove(location: Location, dry_run: bool = False) -> Change:
     """Gives the file back as it was before setup; what others have changed since stays. Where nothing of ours is
     left only our own files go. Raises as `setup` does."""
-    if not location.folder.is_dir():
-        return Change(None, None)
     with _locked(location):
         for _ in range(_TRIES):
             current = _read(location.config)
@@ -183,9 +184,14 @@ def _write_receipt(location: Location, receipt: Receipt) -> None:
 
 def _forget(location: Location, receipt: Receipt | None, after: str | None) -> None:
     """Ours is gone: so are the receipt, and the old file where it holds nothing that is not there again."""
-    if receipt is not None and receipt.original == after:
-        location.backup.unlink(missing_ok=True)
-    location.receipt.unlink(missing_ok=True)
+    try:
+        if receipt is not None and receipt.original == after:
+            location.backup.unlink(missing_ok=True)
+        location.receipt.unlink(missing_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"{location.config} is without the hub, but {error.filename} stays: {error.strerror}", "Delete it by hand."
+        ) from error
 
 
 def _replaced(path: Path, expected: bytes | None, text: str | None) -> bool:
@@ -262,6 +268,10 @@ def _locked(location: Location) -> Iterator[None]:
     except FileNotFoundError:
         yield
         return
+    except OSError as error:
+        raise ConfigError(
+            f"cannot open {location.folder}: {error.strerror}", "Mend the folder, or pass --codex-home."
+        ) from error
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

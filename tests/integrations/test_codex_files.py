@@ -146,6 +146,34 @@ def test_read_only_invalid_and_odd_files_are_refused_untouched(location: Locatio
         setup(location, WANTED)
 
 
+@pytest.mark.parametrize("name", ["file", "file/below", "loop", "loop/below"])
+def test_a_folder_that_is_none_is_refused(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    location = Location(tmp_path / name)
+    for action in (
+        lambda: setup(location, WANTED),
+        lambda: setup(location, WANTED, dry_run=True),
+        lambda: remove(location),
+        lambda: codex_files.settings(location),
+    ):
+        with pytest.raises(AxonHubError, match=name):
+            action()
+    assert {path.name for path in tmp_path.iterdir()} == {"file", "loop"}
+
+
+def test_the_home_of_nobody_is_refused() -> None:
+    with pytest.raises(ConfigError, match="~nobody-here"):
+        codex_files.codex_home(None, {"CODEX_HOME": "~nobody-here/codex"})
+
+
+def test_a_receipt_that_cannot_go_is_named(location: Location) -> None:
+    location.receipt.mkdir()
+    with pytest.raises(ConfigError, match="axonhub.json stays"):
+        remove(location)
+    assert location.config.read_bytes() == ORIGINAL
+
+
 def test_a_damaged_receipt_is_no_receipt(location: Location) -> None:
     location.config.unlink()
     setup(location, WANTED)
