@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,7 +17,7 @@ from axonhub_cli.cli.complete import key_names, model_names
 from axonhub_cli.cli.context import CliContext
 from axonhub_cli.cli.options import JsonOption, YesOption
 from axonhub_cli.cli.output import Output, is_terminal
-from axonhub_cli.errors import AxonHubError, ConfigError, ConflictError, UsageError
+from axonhub_cli.errors import AxonHubError, ConfigError, UsageError
 
 if TYPE_CHECKING:
     from axonhub_cli.integrations.codex import Wanted
@@ -95,13 +96,16 @@ def setup(
 @codex_app.command()
 def status(ctx: typer.Context, codex_home: CodexHomeOption = None, as_json: JsonOption = False) -> None:
     """Show whether Codex uses the hub, and how."""
+    from axonhub_cli.cli.codex_key import check_shown
     from axonhub_cli.integrations import codex, codex_files
 
+    app = CliContext.of(ctx)
     location = codex_files.codex_home(codex_home, dict(os.environ))
     settings = codex_files.settings(location)
     ours = codex.provider(settings)
     used = bool(ours) and settings.get("model_provider") == codex.PROVIDER
     by_command = "auth" in ours
+    trouble = _trouble(check_shown, app, ours)
     data = {
         "config": str(location.config),
         "exists": location.config.exists(),
@@ -110,7 +114,8 @@ def status(ctx: typer.Context, codex_home: CodexHomeOption = None, as_json: Json
         "model_provider": _text(settings.get("model_provider")),
         "base_url": _text(ours.get("base_url")),
         "auth": (Auth.COMMAND if by_command else Auth.ENV) if ours else None,
-        "variable_set": bool(os.environ.get(codex.KEY_VARIABLE)),
+        "variable_set": bool(os.environ.get(_variable(ours))),
+        "key_problem": trouble.message if trouble else None,
         "backup": str(location.backup) if location.backup.exists() else None,
     }
     fields = [
@@ -119,13 +124,16 @@ def status(ctx: typer.Context, codex_home: CodexHomeOption = None, as_json: Json
         ("model", data["model"] or "-"),
         ("provider", data["model_provider"] or "-"),
         ("hub", data["base_url"] or "-"),
-        ("key", _key_words(by_command) if ours else "-"),
+        ("key", _key_words(ours) if ours else "-"),
+        ("key problem", data["key_problem"] or "-"),
         ("old file", data["backup"] or "-"),
     ]
-    out = CliContext.of(ctx).output(as_json)
+    out = app.output(as_json)
     out.detail(data, fields)
     if not used:
         out.hint("axonhub codex setup")
+    elif trouble:
+        out.hint(trouble.hint)
 
 
 @codex_app.command(short_help="Give Codex's config.toml back as it was.")
@@ -195,14 +203,15 @@ def _ensure_key(app: CliContext, out: Output, name: str, yes: bool) -> None:
     """Makes or rotates the key `name` unless it is stored already."""
     from msgspec.structs import replace
 
+    from axonhub_cli.cli.codex_key import check_usable
     from axonhub_cli.entities import ApiKey
     from axonhub_cli.integrations.client_keys import ClientKeys
     from axonhub_cli.store.api_keys import new_api_key
 
     stored = ClientKeys(app.home, app.secret)
     known = next((one for one in app.store.keys.list() if one.name == name), None)
-    if known is not None and known.revoked_at is not None:
-        raise ConflictError(f"key {name} is revoked, and that is final", "Pass --key ANOTHER_NAME.")
+    if known is not None:
+        check_usable(known, Auth.COMMAND)
     if known is not None and stored.matches(name, known.digest):
         return
     if known is not None:
@@ -230,7 +239,8 @@ def _confirm_rotation(name: str, yes: bool) -> None:
 
 
 def _report_setup(app: CliContext, location: Location, change: Change, wanted: Wanted, key: str) -> None:
-    from axonhub_cli.integrations.codex import KEY_VARIABLE
+    from axonhub_cli.cli.codex_key import check_shown, check_usable
+    from axonhub_cli.integrations.codex import KEY_VARIABLE, block
 
     out = app.output()
     if change.changed:
@@ -245,13 +255,21 @@ def _report_setup(app: CliContext, location: Location, change: Change, wanted: W
         "with a variable Codex does not ask the hub for its models: /model lists only those it knows, and for others"
         " it says that their metadata was not found; `axonhub codex setup --auth command` gives it the hub's list"
     )
-    if not os.environ.get(KEY_VARIABLE):
-        out.warning(f"{KEY_VARIABLE} is not set here, and Codex will not start without it")
-        if any(one.name == key for one in app.store.keys.list()):
-            lost = f'lost it? export {KEY_VARIABLE}="$(axonhub key rotate {key})"'
-            out.hint(f"export {KEY_VARIABLE}=… with the key that was printed for {key}; {lost}")
-        else:
-            out.hint(f'export {KEY_VARIABLE}="$(axonhub key create {key})"')
+    if os.environ.get(KEY_VARIABLE):
+        if trouble := _trouble(check_shown, app, block(wanted)):
+            out.warning(f"the key in {KEY_VARIABLE} is refused: {trouble.message}")
+            out.hint(trouble.hint)
+        return
+    out.warning(f"{KEY_VARIABLE} is not set here, and Codex will not start without it")
+    known = next((one for one in app.store.keys.list() if one.name == key), None)
+    if known is None:
+        out.hint(f'export {KEY_VARIABLE}="$(axonhub key create {key})"')
+    elif trouble := _trouble(check_usable, known, Auth.ENV):
+        out.warning(trouble.message)
+        out.hint(trouble.hint)
+    else:
+        lost = f'lost it? export {KEY_VARIABLE}="$(axonhub key rotate {key})"'
+        out.hint(f"export {KEY_VARIABLE}=… with the key that was printed for {key}; {lost}")
 
 
 def _print_diff(out: Output, location: Location, change: Change) -> None:
@@ -260,9 +278,22 @@ def _print_diff(out: Output, location: Location, change: Change) -> None:
     out.write(text) if (text := diff(location, change)) else out.note("nothing would change")
 
 
-def _key_words(by_command: bool) -> str:
+def _key_words(ours: Mapping[str, Any]) -> str:
+    if "auth" in ours:
+        return "from `axonhub codex token`"
+    return f"from {_variable(ours)} ({'set' if os.environ.get(_variable(ours)) else 'not set'})"
+
+
+def _variable(ours: Mapping[str, Any]) -> str:
     from axonhub_cli.integrations.codex import KEY_VARIABLE
 
-    if by_command:
-        return "from `axonhub codex token`"
-    return f"from {KEY_VARIABLE} ({'set' if os.environ.get(KEY_VARIABLE) else 'not set'})"
+    return str(ours.get("env_key") or KEY_VARIABLE)
+
+
+def _trouble(check: Callable[..., None], *about: Any) -> AxonHubError | None:
+    """What a check raises."""
+    try:
+        check(*about)
+    except AxonHubError as error:
+        return error
+    return None

@@ -96,7 +96,7 @@ def show(ctx: typer.Context, name: KeyArg, as_json: JsonOption = False) -> None:
     fields = [
         ("name", key.name),
         ("key", f"{key.prefix}…"),
-        ("state", _state(key)),
+        ("state", key_state(key)),
         ("profile", key.profile or "the general one"),
         ("expires", date_time(key.expires_at) if key.expires_at else "never"),
         ("from", ", ".join(key.allowed_ips) or "anywhere"),
@@ -152,7 +152,7 @@ def key_row(key: ApiKey) -> dict[str, Any]:
         "name": key.name,
         "id": key.id,
         "prefix": key.prefix,
-        "state": _state(key),
+        "state": key_state(key),
         "enabled": key.enabled,
         "profile": key.profile,
         "expires_at": rfc3339(key.expires_at),
@@ -167,7 +167,8 @@ def _words(key: ApiKey) -> dict[str, str]:
     return {"expires": date_time(key.expires_at) if key.expires_at else "never", "created": date_time(key.created_at)}
 
 
-def _state(key: ApiKey) -> str:
+def key_state(key: ApiKey) -> str:
+    """`enabled`, or why the key is refused: `disabled`, `expired`, `revoked`."""
     from axonhub_cli.ids import now_ms
 
     if key.revoked_at is not None:

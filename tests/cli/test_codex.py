@@ -7,6 +7,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+import msgspec
 import pytest
 import typer
 
@@ -40,6 +41,11 @@ class Terminal:
     @property
     def config(self) -> dict[str, object]:
         return tomllib.loads((self.codex / "config.toml").read_text())
+
+    def change_key(self, **changes: object) -> None:
+        context = CliContext(str(self.home))
+        context.store.keys.replace(msgspec.structs.replace(context.store.keys.get("codex"), **changes))
+        context.close()
 
     def key(self, name: str = "codex") -> object:
         context = CliContext(str(self.home))
@@ -151,14 +157,52 @@ def test_a_file_that_is_refused_costs_no_key(run: Terminal) -> None:
         run.key()
 
 
-def test_a_revoked_key_is_not_brought_back(run: Terminal) -> None:
-    from axonhub_cli.entities import ApiKey
+REFUSED = {
+    "revoked": ({"enabled": False, "revoked_at": 1}, "--key ANOTHER_NAME"),
+    "expired": ({"expires_at": 1}, "--key ANOTHER_NAME"),
+    "disabled": ({"enabled": False}, "axonhub key enable codex"),
+}
 
-    context = CliContext(str(run.home))
-    context.store.keys.add(ApiKey("", "codex", "d", "ah-12345", enabled=False, revoked_at=1))
-    context.close()
-    with pytest.raises(ConflictError, match="revoked"):
+
+@pytest.mark.parametrize("state", REFUSED)
+def test_a_key_that_is_refused_is_told(run: Terminal, state: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes, way_out = REFUSED[state]
+    run("setup", "--auth", "command")
+    run.change_key(**changes)
+    with pytest.raises(ConflictError, match=state) as refused:
         run("setup", "--auth", "command", "--yes")
+    assert way_out in refused.value.hint
+    shown = json.loads(run("status", "--json")[0])
+    assert shown["set_up"] and shown["key_problem"].startswith(f"key codex is {state}")
+    assert way_out in run("status")[1]
+    key = run("token")[0].strip()
+    assert f"key codex is {state}" in (left := run("setup")[1]) and "key rotate" not in left
+    monkeypatch.setenv("AXONHUB_API_KEY", key)
+    assert f"key codex is {state}" in run("setup")[1]
+    assert f"key codex is {state}" in run("status")[0]
+
+
+def test_a_key_that_was_rotated_or_lost_since_is_told(run: Terminal) -> None:
+    run("setup", "--auth", "command")
+    assert json.loads(run("status", "--json")[0])["key_problem"] is None
+    run.change_key(digest="another")
+    out, err = run("status")
+    assert "rotated since" in out and "setup --auth command --key codex --yes" in err
+    (run.home / "client-keys.json").unlink()
+    assert "no key is stored under codex" in run("status")[0]
+    (run.home / "axonhub.db").unlink()
+    assert "no key is stored under codex" in run("status")[0]
+
+
+@pytest.mark.parametrize("mine", ['env_key = "MINE"', "auth = 1", 'auth = { command = "pass", args = ["show"] }'])
+def test_a_credential_of_the_users_own_is_let_be(run: Terminal, mine: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("setup")
+    config = run.codex / "config.toml"
+    config.write_text(config.read_text().replace('env_key = "AXONHUB_API_KEY"', mine))
+    monkeypatch.setenv("MINE", "other")
+    shown = json.loads(run("status", "--json")[0])
+    assert (shown["key_problem"], shown["variable_set"]) == (None, "MINE" in mine)
+    assert "MINE" not in mine or "from MINE (set)" in run("status")[0]
 
 
 def test_status(run: Terminal) -> None:
