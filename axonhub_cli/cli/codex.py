@@ -186,6 +186,8 @@ def _checked_url(url: str) -> str:
     origin_of(url)
     if not url.isprintable() or " " in url:
         raise UsageError("the base URL holds spaces or control characters", "Example: http://127.0.0.1:8090/v1")
+    if "?" in url or "#" in url:  # Codex would put its paths behind them
+        raise UsageError("a base URL has no query and no fragment", "Example: http://127.0.0.1:8090/v1")
     return url.rstrip("/")
 
 

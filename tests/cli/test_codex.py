@@ -238,7 +238,7 @@ def test_a_key_that_exists_is_not_to_be_made_again(run: Terminal) -> None:
     assert 'lost it? export AXONHUB_API_KEY="$(axonhub key rotate codex)"' in shown
 
 
-@pytest.mark.parametrize("url", ["ftp://x", "nonsense", "http://a b/v1"])
+@pytest.mark.parametrize("url", ["ftp://x", "nonsense", "http://a b/v1", "http://a/v1?x=1", "http://a/v1#x"])
 def test_bad_urls_are_refused(run: Terminal, url: str) -> None:
     with pytest.raises(AxonHubError):
         run("setup", "--base-url", url)
