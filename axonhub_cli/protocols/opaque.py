@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hmac
+import re
 import zlib
 from collections import Counter
 from collections.abc import Mapping
@@ -28,6 +29,8 @@ PREFIX = "axh1."
 _LABEL = b"axonhub sealed state 1"
 _LIMIT = 16 * 1024 * 1024  # bytes of one state
 _ITEMS = ("compaction", "context_compaction")
+# As our Responses encoder names the thoughts of an answer that it translates; OpenAI's names are hexadecimal.
+_OUR_THOUGHT = re.compile(r"rs_[0-9a-z]{24}_\d+")
 
 Losses = Counter[tuple[str, str]]
 _STATEFUL = frozenset({ReasoningPart, ToolCallPart, CompactionPart})
@@ -106,7 +109,8 @@ def unseal_request(request: Request, seal: Seal, origin: str, protocol: str) -> 
 
 def strip_sealed(payload: JSON, seal: Unsealer) -> tuple[JSON, tuple[Loss, ...]]:
     """A Responses payload for a real upstream: our envelopes never leave. Reasoning items that bear one are dropped,
-    our compactions become user messages. The same object where there is nothing to do."""
+    and those that bear nothing but a name of ours, which the upstream would look for; our compactions become user
+    messages. The same object where there is nothing to do."""
     items = payload.get("input")
     if not isinstance(items, list) or not any(_ours(item) for item in items):
         return payload, ()
@@ -121,7 +125,8 @@ def strip_sealed(payload: JSON, seal: Unsealer) -> tuple[JSON, tuple[Loss, ...]]
         if isinstance(summary, str):
             kept.append({"type": "message", "role": "user", "content": [{"type": "input_text", "text": summary}]})
         else:
-            losses[f"input.{item.get('type')}.encrypted_content", "made for another channel"] += 1
+            field = f"input.{item.get('type')}"
+            losses[f"{field}.encrypted_content" if _bears_envelope(item) else field, "made for another channel"] += 1
     return {**payload, "input": kept}, _listed(losses)
 
 
@@ -162,7 +167,16 @@ def _foreign_thinking(block: Any, unsigned: bool) -> bool:
 
 
 def _ours(item: Any) -> bool:
-    return isinstance(item, dict) and str(item.get("encrypted_content")).startswith(PREFIX)
+    return isinstance(item, dict) and (_bears_envelope(item) or _bears_name(item))
+
+
+def _bears_envelope(item: JSON) -> bool:
+    return str(item.get("encrypted_content")).startswith(PREFIX)
+
+
+def _bears_name(item: JSON) -> bool:
+    named = item.get("type") == "reasoning" and _OUR_THOUGHT.fullmatch(str(item.get("id")))
+    return bool(named) and not item.get("encrypted_content")
 
 
 class _Opener:

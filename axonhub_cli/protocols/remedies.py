@@ -26,7 +26,8 @@ _KINDS = frozenset({ErrorKind.INVALID_REQUEST, ErrorKind.NOT_FOUND, ErrorKind.CO
 
 # OpenAI's code and words, and those of relays in front of it; Anthropic's; Google's (pitfalls 66, 67, 89).
 _UNREADABLE = re.compile(
-    r"item[_ ]id did not match|encrypted[_ ]content\b.{0,80}\b(?:could|can)(?:not| not|'t)"
+    r"item[_ ]id did not match|item with id [`'\"]?rs_\w+[`'\"]? not found"
+    r"|encrypted[_ ]content\b.{0,80}\b(?:could|can)(?:not| not|'t)"
     r"|(?:could|can)(?:not| not|'t)(?: be)? (?:decrypt|verif)|failed to decrypt"
     r"|invalid [`'\"]?signature[`'\"]? in [`'\"]?thinking|expected [`'\"]thinking[`'\"] or [`'\"]redacted_thinking"
     r"|redacted_thinking[`'\"]? blocks .{0,60}cannot be modified"

@@ -49,7 +49,7 @@ MODEL = {kind: facts.model for kind, facts in KINDS.items()}
 def test_a_profile_switched_between_two_turns(
     hub: Hub, provider_of: NewProvider, tmp_path: Path, ours: str, theirs: str
 ) -> None:
-    # pitfalls 60, 64, 128: ids and state made of one upstream's answers must not upset the other
+    # pitfalls 60, 64, 128: ids, state and summaries made of one upstream's answers must not upset the other
     first, second = provider_of(ours), provider_of(theirs)
     hub.add_channel("first", first, KINDS[ours].channel, "--model", MODEL[ours])
     hub.add_channel("second", second, KINDS[theirs].channel, "--model", MODEL[theirs])
@@ -59,7 +59,7 @@ def test_a_profile_switched_between_two_turns(
     hub.start()
 
     first.then([Think("Deep."), ECHO], "One.")
-    turn = codex.exec("first")
+    turn = codex.exec("first", "-c", 'model_reasoning_summary="auto"')
     assert turn.answer == "One."
     hub.do("profile", "activate", "two", "--key", "codex")
     second.then([Think("Wide."), ECHO], "Two.")

@@ -169,7 +169,7 @@ def test_the_home_of_nobody_is_refused() -> None:
 
 def test_a_receipt_that_cannot_go_is_named(location: Location) -> None:
     location.receipt.mkdir()
-    with pytest.raises(ConfigError, match="axonhub.json stays"):
+    with pytest.raises(ConfigError, match="json stays"):
         remove(location)
     assert location.config.read_bytes() == ORIGINAL
 

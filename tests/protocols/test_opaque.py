@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from axonhub_cli import ids
 from axonhub_cli.llm.content import CompactionPart, Part, ReasoningPart, TextPart, ToolCallPart
 from axonhub_cli.llm.request import Message, Request, Role
 from axonhub_cli.protocols.base import Loss
@@ -172,3 +173,11 @@ def test_our_envelopes_never_reach_a_real_upstream() -> None:  # pitfall 67
     assert len(payload["input"]) == 5
     for same in ({"input": [real]}, {"input": "text"}, {}):
         assert strip_sealed(same, SEAL)[0] is same
+
+
+def test_a_summary_of_an_answer_we_translated_does_not_either() -> None:  # Gemini's thoughts have no state of their own
+    theirs = {"type": "reasoning", "id": f"rs_{'0a' * 24}", "summary": [], "encrypted_content": None}
+    ours = {**theirs, "id": f"rs_{ids.new_id('req').removeprefix('req_')}_0"}
+    stripped, losses = strip_sealed({"input": [theirs, ours, "odd"]}, SEAL)
+    assert stripped == {"input": [theirs, "odd"]}
+    assert [loss.field for loss in losses] == ["input.reasoning"]

@@ -66,6 +66,7 @@ def mended(error: APIError, payload: dict[str, Any]) -> tuple[str, dict[str, Any
         refusal("The encrypted content gAAA could not be verified.", code="invalid_encrypted_content"),
         refusal("The encrypted content for item rs_1 could not be decrypted or parsed."),
         refusal("Encrypted content item_id did not match the target item id."),
+        refusal("Item with id 'rs_68a' not found. Items are not persisted when `store` is set to false."),
         refusal("Cannot decrypt reasoning."),
     ],
 )
