@@ -11,7 +11,7 @@ from typing import Any
 from msgspec import Struct
 
 from axonhub_cli.errors import ConfigError
-from axonhub_cli.integrations.toml_spans import BOM, Edit, Path, Statement, apply, find, same, statements
+from axonhub_cli.integrations.toml_spans import BOM, Edit, Path, Statement, apply, find, loads, same, statements
 
 PROVIDER = "axonhub-responses"
 KEY_VARIABLE = "AXONHUB_API_KEY"
@@ -39,7 +39,7 @@ class Plan(Struct, frozen=True):
 def parse(text: str) -> dict[str, Any]:
     """The settings of a config.toml. Raises ConfigError with the line where it is not valid TOML."""
     try:
-        return tomllib.loads(text.removeprefix(BOM))
+        return loads(text.removeprefix(BOM))
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"Codex's config.toml is not valid TOML: {error}", "Mend it; nothing was changed.") from error
 
@@ -87,7 +87,7 @@ def install(text: str, wanted: Wanted) -> Plan:
         ending = next((edit.new for edit in reversed(top) if edit.start == len(text)), text)
         edits = (*top, *_provider_edits(text, found, settings, wanted, _gap(ending, _newline(text))))
         after = apply(text, edits)
-        right = same(tomllib.loads(after.removeprefix(BOM)), _expected(settings, wanted))
+        right = same(loads(after.removeprefix(BOM)), _expected(settings, wanted))
     except (ValueError, TypeError, AttributeError):
         right = False
     if not right:

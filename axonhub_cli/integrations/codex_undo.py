@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,7 @@ from msgspec import Struct
 
 from axonhub_cli.errors import ConfigError
 from axonhub_cli.integrations.codex import BLOCK, PROVIDER, Plan, Wanted, parse
-from axonhub_cli.integrations.toml_spans import BOM, Edit, Path, apply, find, same, statements
+from axonhub_cli.integrations.toml_spans import BOM, Edit, Path, apply, find, loads, same, statements
 
 
 class Undo(Struct, frozen=True):
@@ -36,7 +35,7 @@ def uninstall(text: str, undo: Undo | None) -> str:
     try:
         result = _restored_values(_cut_insertions(text, undo), undo) if undo else text
         result = _cut_rest(result, undo)
-        left = tomllib.loads(result.removeprefix(BOM))
+        left = loads(result.removeprefix(BOM))
         right = expected is None or same(_tidy(left), _tidy(expected))
     except (ValueError, TypeError, AttributeError):
         right = False
@@ -70,7 +69,7 @@ def _tidy(settings: dict[str, Any]) -> dict[str, Any]:
 
 def _put_back(settings: dict[str, Any], name: str, old: Mapping[Path, str]) -> None:
     if (name,) in old:
-        settings[name] = tomllib.loads(f"k = {old[(name,)]}")["k"]
+        settings[name] = loads(f"k = {old[(name,)]}")["k"]
     else:
         settings.pop(name)
 
@@ -121,7 +120,7 @@ def _restored_values(text: str, undo: Undo) -> str:
 
 def _means(one: str, other: str) -> bool:
     """Whether two spellings are the same value."""
-    return same(tomllib.loads(f"k = {one}"), tomllib.loads(f"k = {other}"))
+    return same(loads(f"k = {one}"), loads(f"k = {other}"))
 
 
 def _cut_rest(text: str, undo: Undo | None) -> str:

@@ -20,6 +20,10 @@ _STRINGS = (
     re.compile(r"'[^'\n]*'"),
 )
 
+_PIECE = re.compile(r"#[^\n]*|[^\"'#\[\]{},\n]+|[\[\]{},\n]")
+_CLOSED = re.compile(r"(?:[ \t\n]|#[^\n]*\n)*\}")
+_ESCAPE = re.compile(r"\\(x[0-9A-Fa-f]{2}|.)", re.DOTALL)
+
 
 class Statement(Struct, frozen=True):
     """A table header, or a key with its value. `start` and `end` hold its whole lines, newline included;
@@ -38,6 +42,17 @@ class Edit(Struct, frozen=True):
     end: int
     new: str
     path: Path | None = None
+
+
+def loads(text: str) -> dict[str, Any]:
+    """What a text says in TOML 1.1, which Codex reads; the standard library reads 1.0. Raises TOMLDecodeError."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        try:
+            return tomllib.loads(_older(text))
+        except ValueError:
+            raise error from None
 
 
 def apply(text: str, edits: Iterable[Edit]) -> str:
@@ -90,6 +105,34 @@ def same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and (one == other or repr(one) == repr(other))
 
 
+def _older(text: str) -> str:
+    """The same in TOML 1.0, where inline tables are of one line without a last comma, and strings know neither
+    `\\e` nor `\\x41`. Raises ValueError for a string without end."""
+    text = text.replace("\r\n", "\n")
+    pieces: list[str] = []
+    within, last, position = [""], "", 0
+    while position < len(text):
+        match = _PIECE.match(text, position)
+        end = match.end() if match else _string_end(text, position)
+        piece, position = text[position:end], end
+        if piece[0] == '"':
+            piece = _ESCAPE.sub(_older_escape, piece)
+        elif within[-1] == "{" and (piece[0] in "#\n" or (piece == "," and last != "{" and _CLOSED.match(text, end))):
+            piece = " "
+        elif piece in ("[", "{"):
+            within.append(piece)
+        elif piece in ("]", "}") and len(within) > 1:
+            within.pop()
+        pieces.append(piece)
+        last = last if piece.isspace() else piece
+    return "".join(pieces)
+
+
+def _older_escape(match: re.Match[str]) -> str:
+    code = {"e": "1b"}.get(match[1], match[1][1:])
+    return f"\\u00{code}" if match[1][0] in "ex" else match[0]
+
+
 def _line_end(text: str, position: int) -> int:
     newline = text.find("\n", position)
     return len(text) if newline < 0 else newline + 1
@@ -108,7 +151,7 @@ def _path(text: str, position: int) -> tuple[Path, int]:
 
 
 def _name(key: str) -> str:
-    return str(tomllib.loads(f"k = {key}")["k"]) if key[0] in "\"'" else key
+    return str(loads(f"k = {key}")["k"]) if key[0] in "\"'" else key
 
 
 def _value(text: str, position: int) -> tuple[int, int]:

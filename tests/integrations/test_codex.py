@@ -166,6 +166,51 @@ def test_what_cannot_be_edited_safely_is_refused(odd: str) -> None:
         codex.install(odd, ENV)
 
 
+# What Codex 0.169 reads and the standard library does not.
+NEWER = {
+    "over lines": ("a = {\n x = 1, # }\n y.z = [ 2,\n],\n}\n", {"a": {"x": 1, "y": {"z": [2]}}}),
+    "crlf": ("[t]\r\na = {\r\n x = 1\r\n}\r\n", {"t": {"a": {"x": 1}}}),
+    "a last comma": ("a = [{ x = '\\e,}', }, { }] # {\n", {"a": [{"x": "\\e,}"}, {}]}),
+    "escapes": ('a = "\\e\\x41\\\\x41"\nb = """\\e"""\n', {"a": "\x1bA\\x41", "b": "\x1b"}),
+    "a model": ('"model" = "\\x6f3"\n[model_providers]\nfoo = {\n name = "x",\n}\n', None),
+    "own table": ('[model_providers]\naxonhub-responses = {\n name = "x", # mine\n retries = 3,\n}\n', None),
+}
+
+
+@pytest.mark.parametrize("wanted", [ENV, COMMAND], ids=["env", "command"])
+@pytest.mark.parametrize(("text", "means"), NEWER.values(), ids=NEWER)
+def test_toml_1_1(text: str, means: dict[str, Any] | None, wanted: codex.Wanted) -> None:
+    assert means is None or codex.parse(text) == means
+    after, undo = both(text, wanted)
+    assert codex.is_set_up(codex.parse(after), wanted)
+    assert codex.install(after, wanted).text == after
+    assert codex_undo.uninstall(after, undo) == text
+    assert codex_undo.uninstall(after + "[new]\nb = {\n}\n", undo) == text + "[new]\nb = {\n}\n"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        "a = {,}",
+        "a = {x=1,,}",
+        "a = {x=1\n y=2}",
+        "a = {x=t\nrue}",
+        "a = {\n x=1, x=2 }",
+        'a = "\\q"',
+        'a = "\\xZZ"',
+        "a = {\n",
+        "a = {\n}]",
+        "a = {\n}\na = 1",
+        "a = {\n}\nb = 'x",
+        "[\na]",
+        "a = {\rx=1}",
+    ],
+)
+def test_what_no_toml_is_stays_refused(bad: str) -> None:
+    with pytest.raises(ConfigError, match="not valid TOML"):
+        codex.install(bad, ENV)
+
+
 NAMES = st.sampled_from(["model", "model_provider", "a", "b-c", '"q u"', "'l.t'", "model_providers", "profiles"])
 SPACE = st.sampled_from(["", " ", "\t", "  "])
 SCALAR = st.sampled_from(
