@@ -103,8 +103,16 @@ def _cut_insertions(text: str, undo: Undo) -> str:
         position = text.index(edit.new)
         first_table = next((one.start for one in statements(text) if one.value is None), len(text))
         if _is_block(edit) or position + len(edit.new) <= first_table:
-            text = text[:position] + text[position + len(edit.new) :]
+            text = _joined(text[:position], text[position + len(edit.new) :], edit.new)
     return text
+
+
+def _joined(head: str, rest: str, cut: str) -> str:
+    """What stood around `cut`. A last line that had no end needs one where others have written on below ours."""
+    written_on = cut.endswith("\n") and rest and not rest.startswith(("\n", "\r\n"))
+    if not written_on or not head.removeprefix(BOM) or head.endswith("\n"):
+        return head + rest
+    return head + ("\r\n" if cut.endswith("\r\n") else "\n") + rest
 
 
 def _restored_values(text: str, undo: Undo) -> str:

@@ -115,6 +115,14 @@ def test_what_others_change_meanwhile_stays(text: str) -> None:
         assert left.get("model_provider") != codex.PROVIDER
 
 
+@pytest.mark.parametrize("text", ['model = "o3"', "\ufeffa = 1", "[a]\r\nb = 1\r\n[c]", 'model = "gpt-5"', "# words"])
+def test_what_others_write_on_below_a_last_line_without_end_stays(text: str) -> None:
+    newline = "\r\n" if "\r\n" in text else "\n"
+    after, undo = both(text, ENV)
+    theirs = f"[tui]{newline}x = 1{newline}"
+    assert codex_undo.uninstall(after + theirs, undo) == text + newline + theirs
+
+
 def test_a_model_chosen_meanwhile_stays() -> None:
     for text in ("", 'model = "o3"\nmodel_provider = "foo"\n'):
         after, undo = both(text, ENV)
