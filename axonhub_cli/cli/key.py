@@ -127,12 +127,16 @@ def rotate(ctx: typer.Context, name: KeyArg, as_json: JsonOption = False) -> Non
     """Replace a key by a new one, printed on stdout, alone, this once. The old one is refused at once."""
     from msgspec.structs import replace
 
+    from axonhub_cli.integrations.client_keys import ClientKeys
     from axonhub_cli.store.api_keys import new_api_key
 
     app = CliContext.of(ctx)
     key = app.store.keys.get(name)
     _refuse_revoked(key)
     plaintext, digest, prefix = new_api_key()
+    stored = ClientKeys(app.home, app.secret)
+    if stored.matches(name, key.digest):  # Codex gets it from `axonhub codex token`, and goes on with the new one
+        stored.put(name, plaintext)
     key = replace(key, digest=digest, prefix=prefix)
     key = app.store.keys.replace(key)
     _hand_over(app.output(as_json), key, plaintext)

@@ -13,6 +13,7 @@ import typer
 
 from axonhub_cli.cli.codex import codex_app
 from axonhub_cli.cli.context import CliContext
+from axonhub_cli.cli.key import key_app
 from axonhub_cli.errors import AxonHubError, ConfigError, ConflictError
 from axonhub_cli.store.api_keys import digest_of
 
@@ -24,7 +25,7 @@ class Terminal:
         self.home, self.codex = folder / "hub", folder / "codex"
         self._capture = capture
 
-    def __call__(self, *arguments: str) -> tuple[str, str]:
+    def __call__(self, *arguments: str, group: str = "codex") -> tuple[str, str]:
         app = typer.Typer()
 
         @app.callback()
@@ -33,8 +34,9 @@ class Terminal:
             ctx.call_on_close(ctx.obj.close)
 
         app.add_typer(codex_app)
+        app.add_typer(key_app)
         self._capture.readouterr()
-        typer.main.get_command(app).main(["codex", *arguments], prog_name="axonhub", standalone_mode=False)
+        typer.main.get_command(app).main([group, *arguments], prog_name="axonhub", standalone_mode=False)
         captured = self._capture.readouterr()
         return captured.out, captured.err
 
@@ -180,6 +182,14 @@ def test_a_key_that_is_refused_is_told(run: Terminal, state: str, monkeypatch: p
     monkeypatch.setenv("AXONHUB_API_KEY", key)
     assert f"key codex is {state}" in run("setup")[1]
     assert f"key codex is {state}" in run("status")[0]
+
+
+def test_a_key_that_is_rotated_reaches_codex(run: Terminal) -> None:
+    run("setup", "--auth", "command")
+    before = run("token")[0]
+    after = run("rotate", "codex", group="key")[0]
+    assert run("token")[0] == after != before
+    assert json.loads(run("status", "--json")[0])["key_problem"] is None
 
 
 def test_a_key_that_was_rotated_or_lost_since_is_told(run: Terminal) -> None:
