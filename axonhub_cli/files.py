@@ -5,12 +5,21 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from axonhub_cli.errors import AxonHubError
 
-__all__ = ["create_private", "link_new", "make_private_folder", "open_private", "read_limited", "replace_file"]
+__all__ = [
+    "create_private",
+    "folder_lock",
+    "link_new",
+    "make_private_folder",
+    "open_private",
+    "read_limited",
+    "replace_file",
+]
 
 FOLDER_MODE = 0o700
 FILE_MODE = 0o600
@@ -38,6 +47,23 @@ def make_private_folder(path: Path) -> None:
         raise _failure(f"cannot create the folder {path}", error) from error
     if not path.is_dir():
         raise AxonHubError(f"{path} is not a folder", "Move that file away, or choose another with AXONHUB_HOME.")
+
+
+@contextmanager
+def folder_lock(path: Path) -> Iterator[None]:
+    """One process at a time inside. The folder itself is the lock, so that nothing stays behind. Raises OSError where
+    it cannot be opened."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: comparing before the rename has to do
+        yield
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def open_private(path: Path, *, append: bool = True) -> int:

@@ -20,6 +20,7 @@ from axonhub_cli.cli.output import Output, is_terminal
 from axonhub_cli.errors import AxonHubError, ConfigError, UsageError
 
 if TYPE_CHECKING:
+    from axonhub_cli.integrations.client_keys import ClientKeys
     from axonhub_cli.integrations.codex import Wanted
     from axonhub_cli.integrations.codex_files import Change, Location
 
@@ -75,6 +76,7 @@ def setup(
 ) -> None:
     """Make Codex use the hub. Nothing else in its config.toml changes, and `remove` gives it back to the byte."""
     from axonhub_cli.integrations import codex, codex_files
+    from axonhub_cli.integrations.client_keys import ClientKeys
     from axonhub_cli.store.names import check_name
 
     app = CliContext.of(ctx)
@@ -88,7 +90,9 @@ def setup(
         _print_diff(out, location, planned)
         return
     if auth is Auth.COMMAND:
-        _ensure_key(app, out, key, yes)
+        stored = ClientKeys(app.home, app.secret)
+        with stored.locked():
+            _ensure_key(app, stored, out, key, yes)
     change = codex_files.setup(location, wanted)
     _report_setup(app, location, change, wanted, key)
 
@@ -201,16 +205,14 @@ def _token_command(app: CliContext, key: str) -> tuple[str, ...]:
     return (*program, "codex", "token", "--key", key, *home)
 
 
-def _ensure_key(app: CliContext, out: Output, name: str, yes: bool) -> None:
+def _ensure_key(app: CliContext, stored: ClientKeys, out: Output, name: str, yes: bool) -> None:
     """Makes or rotates the key `name` unless it is stored already."""
     from msgspec.structs import replace
 
     from axonhub_cli.cli.codex_key import check_usable
     from axonhub_cli.entities import ApiKey
-    from axonhub_cli.integrations.client_keys import ClientKeys
     from axonhub_cli.store.api_keys import new_api_key
 
-    stored = ClientKeys(app.home, app.secret)
     known = next((one for one in app.store.keys.list() if one.name == name), None)
     if known is not None:
         check_usable(known, Auth.COMMAND)

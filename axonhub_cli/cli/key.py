@@ -131,14 +131,14 @@ def rotate(ctx: typer.Context, name: KeyArg, as_json: JsonOption = False) -> Non
     from axonhub_cli.store.api_keys import new_api_key
 
     app = CliContext.of(ctx)
-    key = app.store.keys.get(name)
-    _refuse_revoked(key)
     plaintext, digest, prefix = new_api_key()
     stored = ClientKeys(app.home, app.secret)
-    if stored.matches(name, key.digest):  # Codex gets it from `axonhub codex token`, and goes on with the new one
-        stored.put(name, plaintext)
-    key = replace(key, digest=digest, prefix=prefix)
-    key = app.store.keys.replace(key)
+    with stored.locked():
+        key = app.store.keys.get(name)
+        _refuse_revoked(key)
+        if stored.matches(name, key.digest):  # Codex gets it from `axonhub codex token`, and goes on with the new one
+            stored.put(name, plaintext)
+        key = app.store.keys.replace(replace(key, digest=digest, prefix=prefix))
     _hand_over(app.output(as_json), key, plaintext)
 
 

@@ -7,12 +7,13 @@ this file and the home's secret can use the keys: the same who could read the cl
 from __future__ import annotations
 
 import hashlib
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import msgspec
 
 from axonhub_cli.errors import AxonHubError, ConfigError
-from axonhub_cli.files import read_limited, replace_file
+from axonhub_cli.files import folder_lock, read_limited, replace_file
 from axonhub_cli.paths import Home
 from axonhub_cli.secrets import decrypt, encrypt
 
@@ -31,6 +32,11 @@ class ClientKeys:
     @property
     def path(self) -> Path:
         return self._home.data / _FILE
+
+    def locked(self) -> AbstractContextManager[None]:
+        """For as long as a key is made and stored: of two that do so at once each would find the other's half."""
+        self._home.create()
+        return folder_lock(self._home.data)
 
     def get(self, name: str) -> str | None:
         """The key stored under `name`. Raises ConfigError where it cannot be decrypted."""

@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ import msgspec
 from msgspec import Struct
 
 from axonhub_cli.errors import AxonHubError, ConfigError, ConflictError
-from axonhub_cli.files import make_private_folder, read_limited, replace_file
+from axonhub_cli.files import folder_lock, make_private_folder, read_limited, replace_file
 from axonhub_cli.integrations import codex, codex_undo
 
 MAX_BYTES = 4 << 20
@@ -257,23 +257,14 @@ def _busy(location: Location) -> ConflictError:
 
 @contextmanager
 def _locked(location: Location) -> Iterator[None]:
-    """One of our own runs at a time. The folder itself is the lock, so that nothing stays behind."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: comparing before the rename has to do
+    """One of our own runs at a time; where there is no folder there is nothing to guard."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(folder_lock(location.folder))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise ConfigError(
+                f"cannot open {location.folder}: {error.strerror}", "Mend the folder, or pass --codex-home."
+            ) from error
         yield
-        return
-    try:
-        descriptor = os.open(location.folder, os.O_RDONLY)
-    except FileNotFoundError:
-        yield
-        return
-    except OSError as error:
-        raise ConfigError(
-            f"cannot open {location.folder}: {error.strerror}", "Mend the folder, or pass --codex-home."
-        ) from error
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

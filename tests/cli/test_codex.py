@@ -184,6 +184,15 @@ def test_a_key_that_is_refused_is_told(run: Terminal, state: str, monkeypatch: p
     assert f"key codex is {state}" in run("status")[0]
 
 
+def test_setups_at_once_make_one_key(run: Terminal) -> None:
+    command = [sys.executable, "-m", "axonhub_cli", "--home", str(run.home), "codex", "setup", "--auth", "command"]
+    started = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(4)]
+    said = [process.communicate()[1].decode() for process in started]
+    assert [process.returncode for process in started] == [0] * 4, said
+    assert sum("key codex made" in text for text in said) == 1
+    assert json.loads(run("status", "--json")[0])["key_problem"] is None
+
+
 def test_a_key_that_is_rotated_reaches_codex(run: Terminal) -> None:
     run("setup", "--auth", "command")
     before = run("token")[0]
