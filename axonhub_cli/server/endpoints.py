@@ -98,7 +98,7 @@ def plain_path(path: str) -> str:
     path = _DOUBLED.sub("", path, count=1) if _DOUBLED.match(path) else path
     if path.startswith("/v1alpha/"):
         path = path.replace("/v1alpha/", "/v1beta/", 1)
-    first = path.split("/", 2)[1] if path else ""
+    first = path.partition("/")[2].partition("/")[0]  # none in `*`, which is no path
     return f"/v1{path}" if first in _ROOTS else path or "/"
 
 

@@ -62,9 +62,12 @@ async def test_s1_our_own_names_are_served(tmp_path, host):
         assert status_of(await h.raw(raw(h.port, h.key, host=host.format(port=h.port)))) == 200
 
 
-async def test_s1_an_absolute_target_is_refused(tmp_path):
+@pytest.mark.parametrize(
+    ("method", "target"), [("POST", "http://evil.example/v1/responses"), ("OPTIONS", "*"), ("CONNECT", "127.0.0.1:1")]
+)
+async def test_s1_a_target_that_is_no_path_is_refused(tmp_path, method, target):
     async with hub(tmp_path, demo=True) as h:
-        assert status_of(await h.raw(raw(h.port, h.key, target="http://evil.example/v1/responses"))) == 421
+        assert status_of(await h.raw(raw(h.port, h.key, method=method, target=target))) == 421
 
 
 @pytest.mark.parametrize(
