@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import time
@@ -20,11 +21,12 @@ from axonhub_cli.server.outlets import LogFile, Terminal
 LOGGER = logging.getLogger("axonhub")
 _MAX_FILE = 10 * 1024 * 1024
 _MAX_WORDS = 300
-# C0, DEL, C1, line and paragraph separators, bidi controls: a line stays one line (reliability B19).
-_CONTROLS = {
-    code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
-    for code in (*range(32), *range(127, 160), 0x2028, 0x2029, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
-}
+# C0, DEL, C1, direction marks, line and paragraph separators, byte order mark, invisible tag characters: a line stays
+# one line, and steers no terminal (reliability B18, B19).
+_STEERING = (*range(32), *range(127, 160), 0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A))
+_STEERING += (0xFEFF, *range(0xFFF9, 0xFFFC), *range(0xE0000, 0xE0080))
+_CONTROLS = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in _STEERING}
+_JSON_CONTROLS = {code: json.dumps(chr(code))[1:-1] for code in _STEERING if code > 127} | {127: "\\u007f"}
 
 
 def setup(level: str, style: str, folder: Path | None, stream: TextIO | None = None) -> None:
@@ -169,7 +171,8 @@ def _json_line(record: logging.LogRecord) -> str:
     line = {"time": _time(record.created), "level": record.levelname.lower(), "message": record.getMessage()}
     if isinstance(record.args, tuple) and record.args and isinstance(exchange := record.args[0], _Exchange):
         line |= exchange.fields()
-    return msgspec.json.encode(line).decode()
+    text = msgspec.json.encode(line).decode()
+    return text if text.isprintable() else text.translate(_JSON_CONTROLS)
 
 
 class _Lines(logging.Handler):

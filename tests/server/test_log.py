@@ -62,6 +62,19 @@ def restored():
 
 
 @pytest.mark.parametrize("style", ["text", "json"])
+def test_b18_nothing_of_others_commands_the_terminal(tmp_path, restored, style):
+    steering = "\x1b]52;c;aGk=\x07\r\n\x7f\x9b31m\x9d\u061c\u200f\u2028\u202e\u2066\ufeff\U000e0041"
+    stream = io.StringIO()
+    log.setup("info", style, None, stream)
+    said = {"path": steering, "client_model": steering, "served_model": steering, "error": steering}
+    log.request_done(RequestRecord("r", 0, "openai_chat", "generate", upstream_model="m", **said), None)
+    (line,) = stream.getvalue().splitlines()
+    assert line.isprintable()
+    if style == "json":
+        assert msgspec.json.decode(line)["served_instead"] == steering
+
+
+@pytest.mark.parametrize("style", ["text", "json"])
 def test_stderr_and_the_file_get_the_same_lines(tmp_path, restored, style):
     stream = io.StringIO()
     log.setup("info", style, tmp_path, stream)
