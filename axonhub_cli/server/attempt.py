@@ -175,7 +175,7 @@ class Attempt:
         if reply.status >= 400:
             raise Failure(await self._refusal(reply))
         if "html" in reply.headers.get("content-type", ""):
-            raise Failure(faults.not_an_api("The upstream answered with a web page; the base URL is probably wrong."))
+            raise Failure(faults.web_page())
         return reply
 
     async def _signed(self, transports: Transports) -> Outgoing:

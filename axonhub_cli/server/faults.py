@@ -52,6 +52,11 @@ def not_an_api(words: str, status: int = 502) -> APIError:
     return APIError(ErrorKind.BAD_GATEWAY, words, status, code=Fault.NOT_AN_API, upstream=True)
 
 
+def web_page(status: int = 502) -> APIError:
+    """A success that is HTML: somebody's site, or a login page in between."""
+    return not_an_api("The upstream answered with a web page; the base URL is probably wrong.", status)
+
+
 def empty() -> APIError:
     """An answer with nothing in it, where the channel's options want none of those (pitfall 150)."""
     return APIError(ErrorKind.BAD_GATEWAY, "The model's answer was empty.", 502, code=Fault.EMPTY, upstream=True)

@@ -21,7 +21,7 @@ from axonhub_cli.llm.response import Response, Usage
 from axonhub_cli.protocols import registry
 from axonhub_cli.protocols.base import Call, Operation, UpstreamCodec
 from axonhub_cli.routing.failover import Fault
-from axonhub_cli.server import address
+from axonhub_cli.server import address, faults
 from axonhub_cli.server.limits import Limits
 from axonhub_cli.server.reloader import DEMO
 from axonhub_cli.server.reply import Reply
@@ -74,10 +74,7 @@ async def upstream_models(channel: Channel, key: str | None) -> list[str]:
         raise AxonHubError(f"channel {channel.name}: {failure.error.message}", name_them) from None
     transports = Transports(_LIMITS)
     try:
-        reply = await transports.get(_outgoing(channel, call, b"", key or "", stream=False))
-        data = await _whole(reply)
-        _check(codec, reply, data)
-        return codec.decode_models(_json(data))
+        return await _listed(await transports.get(_outgoing(channel, call, b"", key or "", stream=False)), codec)
     except Failure as failure:
         message = failure.error.message.replace(key, "[key]") if key else failure.error.message
         raise AxonHubError(
@@ -107,8 +104,7 @@ async def _ask(
 
 async def _answer(reply: Reply, codec: UpstreamCodec, quirks: Quirks, start: float) -> tuple[int | None, Response]:
     try:
-        if reply.status >= 300:
-            _check(codec, reply, await _whole(reply))
+        await _check(codec, reply)
         decoder = codec.stream_decoder(quirks)
         events: list[StreamEvent] = []
         first: int | None = None
@@ -121,9 +117,17 @@ async def _answer(reply: Reply, codec: UpstreamCodec, quirks: Quirks, start: flo
         reply.close()
 
 
+async def _listed(reply: Reply, codec: UpstreamCodec) -> list[str]:
+    try:
+        await _check(codec, reply)
+        return codec.decode_models(_json(await _whole(reply)))
+    finally:
+        reply.close()
+
+
 def _words(error: APIError) -> str:
     """With the status, where one came."""
-    own = error.code in tuple(Fault) and error.code not in (Fault.REDIRECT, Fault.NOT_AN_API)
+    own = error.code in tuple(Fault) and error.code != Fault.NOT_AN_API
     return error.message if own else f"{error.status}: {error.message}"
 
 
@@ -143,16 +147,20 @@ async def _whole(reply: Reply) -> bytes:
     return b"".join(chunks)
 
 
-def _check(codec: UpstreamCodec, reply: Reply, data: bytes) -> None:
-    if reply.status != 200:
-        raise Failure(codec.decode_error(reply.status, reply.headers, data))
+async def _check(codec: UpstreamCodec, reply: Reply) -> None:
+    if 300 <= reply.status < 400:
+        raise Failure(faults.redirected(reply.status))
+    if reply.status >= 400:
+        raise Failure(codec.decode_error(reply.status, reply.headers, await _whole(reply)))
+    if "html" in reply.headers.get("content-type", ""):
+        raise Failure(faults.web_page(reply.status))
 
 
 def _json(data: bytes) -> Any:
     try:
         return msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        return None
+        raise Failure(faults.not_an_api("The upstream's answer is not JSON.")) from None
 
 
 def _ms(start: float) -> int:

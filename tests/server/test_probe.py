@@ -1,3 +1,6 @@
+import asyncio
+import gc
+import re
 import sys
 
 import pytest
@@ -46,6 +49,35 @@ async def test_models_of_an_upstream():
         assert (up.calls[0].method, up.calls[0].path) == ("GET", "/v1/models")
         up.script = answers(404, b"<html>", "text/html")
         with pytest.raises(AxonHubError, match="cannot be listed"):
+            await upstream_models(channel("a", up.url), None)
+
+
+async def test_listing_models_leaves_no_connection_behind():
+    complaints = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: complaints.append(context))
+    async with Upstream(answers(200, {"data": [{"id": "one"}]})) as up:
+        assert await upstream_models(channel("a", up.url), "sk-1") == ["one"]
+        gc.collect()
+    assert complaints == []
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (answers(302, b"", extra=("Location: http://x/",)), "a redirect (302); the channel's base URL"),
+        (answers(200, b"<html>", "text/html"), "a web page; the base URL is probably wrong"),
+    ],
+)
+async def test_an_address_that_is_no_api_is_told(script, words):
+    async with Upstream(script) as up:
+        assert words in (await probe_channel(channel("a", up.url), None, "m")).error
+        with pytest.raises(AxonHubError, match=re.escape(words)):
+            await upstream_models(channel("a", up.url), None)
+
+
+async def test_a_list_that_is_no_json_is_not_an_empty_one():
+    async with Upstream(answers(200, b"nonsense", "text/plain")) as up:
+        with pytest.raises(AxonHubError, match="not JSON"):
             await upstream_models(channel("a", up.url), None)
 
 
