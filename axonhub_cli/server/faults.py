@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 
 import aiohttp
@@ -85,7 +86,9 @@ def before_answer(error: Exception, reused: bool) -> APIError:
         case aiohttp.ClientConnectorDNSError():
             return connect_failed("The upstream's host name could not be resolved.")
         case aiohttp.ClientConnectorError():
-            return connect_failed(f"The upstream cannot be reached ({error.strerror or 'no connection'}).")
+            # asyncio's own words are `Connect call failed ('127.0.0.1', 8000)`
+            why = os.strerror(error.errno) if error.errno else "no connection"
+            return connect_failed(f"The upstream cannot be reached ({why}).")
         case aiohttp.ConnectionTimeoutError():
             return connect_failed("The upstream could not be reached in time.")
         case TimeoutError():
