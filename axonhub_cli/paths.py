@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
 from msgspec import Struct
 
 from axonhub_cli.errors import AxonHubError
-from axonhub_cli.files import FOLDER_MODE, make_private_folder
+from axonhub_cli.files import FILE_MODE, FOLDER_MODE, make_private_folder
 
 __all__ = ["Home", "find_home"]
 
 APPLICATION = "axonhub"
 _CONFIG, _DATABASE, _SECRET, _LOGS = "config.yml", "axonhub.db", "secret.key", "logs"
+_PRIVATE = (_DATABASE, _SECRET, "client-keys.json")
+_OURS = (*_PRIVATE, _CONFIG, _LOGS, "server.lock")
 
 
 class Home(Struct, frozen=True):
@@ -49,8 +52,8 @@ class Home(Struct, frozen=True):
     def create(self) -> None:
         """Makes the folders with mode 0700. Raises AxonHubError naming the path where that cannot be done.
 
-        A folder that exists and holds nothing but our files is closed to others as well; any other
-        (somebody's home folder, say) keeps its mode.
+        A folder that exists and holds nothing but our files is closed to others as well; any other (somebody's home
+        folder, say) keeps its mode, and the files with secrets and prompts in it are closed.
         """
         for folder in dict.fromkeys((self.config, self.data)):
             make_private_folder(folder)
@@ -102,9 +105,12 @@ def _absolute(name: str) -> Path:
 def _tighten(folder: Path) -> None:
     if os.name != "posix" or stat.S_IMODE(folder.stat().st_mode) & 0o077 == 0:
         return
-    try:
-        names = [entry.name for entry in folder.iterdir()]
-        if all(name.startswith((_CONFIG, _DATABASE, _SECRET, _LOGS)) for name in names):
+    with suppress(PermissionError):  # not ours to close
+        entries = list(folder.iterdir())
+        if all(entry.name.startswith(_OURS) for entry in entries):
             folder.chmod(FOLDER_MODE)
-    except PermissionError:
-        return  # not ours to close
+            return
+        for entry in entries:
+            if entry.name.startswith(_PRIVATE) and entry.is_file() and not entry.is_symlink():
+                with suppress(OSError):  # somebody else's, or gone by now
+                    entry.chmod(FILE_MODE)

@@ -66,7 +66,10 @@ def test_names_that_cannot_be(name: str) -> None:
         find_home(name, {})
 
 
-@pytest.mark.parametrize(("content", "expected"), [((), 0o700), (("config.yml", "logs"), 0o700), (("letters",), 0o755)])
+OURS = ("config.yml", "logs", "axonhub.db", "axonhub.db-wal", "secret.key", "server.lock", "client-keys.json")
+
+
+@pytest.mark.parametrize(("content", "expected"), [((), 0o700), (OURS, 0o700), (("letters",), 0o755)])
 def test_an_open_folder_is_closed_only_if_it_is_ours_alone(
     tmp_path: Path, content: tuple[str, ...], expected: int
 ) -> None:
@@ -77,6 +80,18 @@ def test_an_open_folder_is_closed_only_if_it_is_ours_alone(
         (folder / name).write_text("")
     find_home(str(folder), {}).create()
     assert stat.S_IMODE(folder.stat().st_mode) == expected
+
+
+def test_our_files_are_closed_in_a_folder_that_stays_open(tmp_path: Path) -> None:
+    """As they are where a backup was brought back."""
+    for name in (*OURS, "letters"):
+        (tmp_path / name).touch(0o644)
+        (tmp_path / name).chmod(0o644)
+    (tmp_path / "axonhub.db.before-2").symlink_to(tmp_path / "letters")
+    tmp_path.chmod(0o755)
+    find_home(str(tmp_path), {}).create()
+    open_ones = {path.name for path in tmp_path.iterdir() if stat.S_IMODE(path.lstat().st_mode) == 0o644}
+    assert open_ones == {"config.yml", "logs", "server.lock", "letters"}
 
 
 def test_logs_are_made_when_asked_for(tmp_path: Path) -> None:
