@@ -17,6 +17,7 @@ from axonhub_cli.cli.complete import key_names, model_names
 from axonhub_cli.cli.context import CliContext
 from axonhub_cli.cli.options import JsonOption, YesOption
 from axonhub_cli.cli.output import Output, is_terminal
+from axonhub_cli.cli.serve import url_host
 from axonhub_cli.errors import AxonHubError, ConfigError, UsageError
 
 if TYPE_CHECKING:
@@ -180,8 +181,7 @@ def _text(value: object) -> str | None:
 
 def _hub_url(app: CliContext) -> str:
     server = app.config.server
-    host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(server.host, server.host)  # noqa: S104
-    return f"http://[{host}]:{server.port}/v1" if ":" in host else f"http://{host}:{server.port}/v1"
+    return f"http://{url_host(server.host)}:{server.port}/v1"
 
 
 def _checked_url(url: str) -> str:

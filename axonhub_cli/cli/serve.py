@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from axonhub_cli.server.app import ServeOptions
 
 
+_LOOPBACKS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
+
+
 class LogLevel(StrEnum):
     """How much the log says."""
 
@@ -109,5 +112,6 @@ def _warn(out: Output, app: CliContext, host: str) -> None:
 
 
 def url_host(host: str) -> str:
-    """A host as it stands in a URL."""
+    """A host as it stands in a URL; this machine for one that stands for all its addresses."""
+    host = _LOOPBACKS.get(host, host)
     return f"[{host}]" if ":" in host and not host.startswith("[") else host

@@ -153,7 +153,7 @@ def home_lock(options: ServeOptions) -> ServerLock:
     return lock
 
 
-def _hub(options: ServeOptions, opener: Opener, store: Store, hosts: frozenset[str]) -> Hub:
+def _hub(options: ServeOptions, opener: Opener, store: Store, hosts: auth.Hosts) -> Hub:
     limits, metrics = options.limits, Metrics()
     reloader = Reloader(store, demo=options.demo)
 

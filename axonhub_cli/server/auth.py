@@ -5,12 +5,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ipaddress
+import re
 from collections.abc import Mapping
+
+from msgspec import Struct
 
 from axonhub_cli.entities import ApiKey, Snapshot
 from axonhub_cli.llm.errors import APIError, ErrorKind
 
 _LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+_EVERYWHERE = frozenset({"0.0.0.0", "[::]"})  # noqa: S104
+_HOST_ADDRESS = re.compile(r"(?:([0-9.]+)|\[([0-9a-f:.]+)\]):(\d{1,5})")
 _KEY_HEADERS = ("x-api-key", "api-key", "x-goog-api-key")
 _OWN_SITE = ("same-origin", "none")
 _MAX_KEY = 512
@@ -27,14 +32,32 @@ NOT_THIS_HOST = APIError(ErrorKind.PERMISSION, "This server does not answer to t
 NOT_FOR_BROWSERS = APIError(ErrorKind.PERMISSION, "Web pages may not use this server.", 403, code="origin_refused")
 
 
-def allowed_hosts(host: str, port: int) -> frozenset[str]:
-    """The `Host` values we answer to: the loopback names and the configured one, each with our port."""
-    names = {*_LOOPBACK, _bracketed(host.lower())} - {"0.0.0.0", "[::]"}  # noqa: S104 - names no client may use
+class Hosts(Struct, frozen=True):
+    """The `Host` values we answer to: names, and where a server listens everywhere any address. Whoever rebinds a name
+    shows that name; an address he cannot show unless his page came from it, and there we are."""
+
+    names: frozenset[str] = frozenset()
+    port: int = 0
+    everywhere: bool = False
+
+    def __contains__(self, host: str) -> bool:
+        return host in self.names or (self.everywhere and self._is_address(host))
+
+    def _is_address(self, host: str) -> bool:
+        found = _HOST_ADDRESS.fullmatch(host)
+        address = _address(found[1] or found[2]) if found else None
+        return found is not None and address is not None and found[3] == str(self.port) and not address.is_unspecified
+
+
+def allowed_hosts(host: str, port: int) -> Hosts:
+    """The loopback names and the configured one, each with our port."""
+    own = _bracketed(host.lower())
+    names = {*_LOOPBACK, own} - _EVERYWHERE  # those are names no client may use
     hosts = {f"{name}:{port}" for name in names}
-    return frozenset(hosts | names if port == 80 else hosts)
+    return Hosts(frozenset(hosts | names if port == 80 else hosts), port, own in _EVERYWHERE)
 
 
-def refused_origin(headers: Mapping[str, str], target: str, hosts: frozenset[str]) -> APIError | None:
+def refused_origin(headers: Mapping[str, str], target: str, hosts: Hosts) -> APIError | None:
     """Why the request may come from a web page or a rebound name (reliability S1, S2); None if it does not."""
     if headers.get("Host", "").lower() not in hosts or not target.startswith("/"):
         return NOT_THIS_HOST

@@ -15,6 +15,7 @@ from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.protocols.opaque import Seal
 from axonhub_cli.routing.health import Health
 from axonhub_cli.routing.refusals import Refusals
+from axonhub_cli.server.auth import Hosts
 from axonhub_cli.server.bindings import Bindings
 from axonhub_cli.server.limits import Limits
 from axonhub_cli.server.log import Rarely
@@ -41,7 +42,7 @@ class Hub:
     bindings: Bindings
     transports: Transports
     metrics: Metrics
-    hosts: frozenset[str] = frozenset()  # the Host headers we answer to
+    hosts: Hosts = field(default_factory=Hosts)  # the Host headers we answer to
     server: str = ""  # host:pid, on every record
     health: Health = field(default_factory=Health)
     refusals: Refusals = field(default_factory=Refusals)

@@ -66,6 +66,7 @@ def test_other_addresses_warn_and_need_a_key(serve, cli):
     process = serve("--host", "0.0.0.0")
     wait(lambda: "serving on" in process.said())
     assert "warning: listening on 0.0.0.0: other machines can reach this hub" in process.said()
+    assert "take http://127.0.0.1:(a free port) as their base URL" in process.said()
 
 
 def test_a_port_that_is_taken(serve, cli, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from axonhub_cli.entities import UpstreamKey
+from axonhub_cli.server import auth
 from axonhub_cli.server.endpoints import ROUTES, Need
 from tests.server.hub import UPSTREAM_KEY, channel, hub
 from tests.server.upstreams import Upstream, answers, chat_stream, responses_events, streams
@@ -60,6 +61,19 @@ async def test_s1_a_foreign_host_is_refused_before_anything(tmp_path, host, targ
 async def test_s1_our_own_names_are_served(tmp_path, host):
     async with hub(tmp_path, demo=True) as h:
         assert status_of(await h.raw(raw(h.port, h.key, host=host.format(port=h.port)))) == 200
+
+
+SEEN = ["192.0.2.7:{port}", "[fd00::2]:{port}", "[::1]:{port}", "localhost:{port}"]
+UNSEEN = ["192.0.2.7", "192.0.2.7:1", "192.0.2.7.evil.example:{port}", "[192.0.2.7]x:{port}", "fd00::2:{port}"]
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_s1_who_listens_everywhere_is_called_by_any_address_and_by_no_foreign_name(host):
+    hosts = auth.allowed_hosts(host, 8090)
+    assert [shown for shown in SEEN if shown.format(port=8090) not in hosts] == []
+    foreign = {*HOSTS, *UNSEEN} - {"[::ffff:7f00:1]:{port}"}  # an address like any other here
+    assert [shown for shown in foreign if shown.format(port=8090) in hosts] == []
+    assert "192.0.2.7:8090" not in auth.allowed_hosts("127.0.0.1", 8090)
 
 
 @pytest.mark.parametrize(
