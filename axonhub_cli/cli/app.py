@@ -34,12 +34,12 @@ _UNREACHABLE = frozenset(
 
 _EPILOG = """\b
 First steps:
-  axonhub demo                                        see it work: no account, no key, no network
-  axonhub channel add deepseek --type deepseek        an upstream account
-  axonhub profile add work --map gpt-5=deepseek-chat  what is asked for = what is used
+  axonhub demo             # see it work: no account, no key, no network
+  axonhub channel add deepseek --type deepseek         # an upstream account
+  axonhub profile add work --map gpt-5=deepseek-chat   # asked for = used
   axonhub profile activate work
   export AXONHUB_API_KEY="$(axonhub key create codex)"
-  axonhub codex setup                                 point Codex at the hub; `codex remove` undoes it
+  axonhub codex setup      # point Codex at the hub; undo it: codex remove
   axonhub serve
 """
 

@@ -27,14 +27,13 @@ channel_app.command(
     epilog="""\b
 Examples:
   axonhub channel add deepseek --type deepseek
-  axonhub channel add kimi --type moonshot --api-key-env KIMI_KEY --model kimi-k2-thinking
-  printf %s "$KEY" | axonhub channel add work --type openai --api-key-stdin --priority -1
-  axonhub channel add box --type openai-compatible --base-url http://127.0.0.1:8000/v1
-  axonhub channel add az --type azure --option resource=my-resource --model my-deployment
-  axonhub channel add aws --type bedrock --option region=us-east-1 --option aws_profile=work
-  axonhub channel add gcp --type vertex --option project=my-project --option location=global
+  axonhub channel add kimi --type moonshot --api-key-env KEY --model kimi-k2
+  printf %s "$KEY" | axonhub channel add work --type openai --api-key-stdin
+  axonhub channel add b --type openai-compatible --base-url http://10.0.0.5/v1
+  axonhub channel add az --type azure --option resource=mine --model deployed
+  axonhub channel add aws --type bedrock --option region=us-east-1
+  axonhub channel add g --type vertex --option project=p --option location=eu
 
-\b
 Without a key, bedrock uses AWS's own credential chain and vertex Google's default credentials. A key for bedrock is
 ACCESS_KEY_ID:SECRET[:SESSION_TOKEN] or a Bedrock API key; one for vertex a service account's JSON, or its file.
 """,
@@ -76,14 +75,14 @@ def show(ctx: typer.Context, name: ChannelArg, as_json: JsonOption = False) -> N
 
 
 channel_app.command(
-    epilog="""\b
+    epilog="""
 Only what is given changes. --model, --tag, --api-key-env and --api-key-stdin replace the whole list.
 
 \b
 Examples:
   axonhub channel edit deepseek --add-model deepseek-chat --remove-tag slow
   axonhub channel edit deepseek --weight 50 --option vision=true
-  axonhub channel edit deepseek --option vision=      # back to the type's own value
+  axonhub channel edit deepseek --option vision=   # back to the type's own
 """,
 )(edit)
 

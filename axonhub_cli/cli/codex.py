@@ -52,7 +52,7 @@ DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Only print the di
     epilog="""\b
 Examples:
   axonhub codex setup --dry-run
-  axonhub codex setup --auth command        no variable to export; Codex lists the hub's models
+  axonhub codex setup --auth command   # no variable; lists the hub's models
 """,
 )
 def setup(

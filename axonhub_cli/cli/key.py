@@ -39,7 +39,7 @@ _COLUMNS = (
     epilog="""\b
 Examples:
   export AXONHUB_API_KEY="$(axonhub key create codex)"
-  axonhub key create laptop --profile work --expires 30d --allow-ip 192.168.1.0/24
+  axonhub key create laptop --profile work --expires 30d --allow-ip 10.0.0.0/8
 """,
 )
 def create(

@@ -27,25 +27,25 @@ profile_app = typer.Typer(
 
 profile_app.command(
     cls=OrderedCommand,
-    epilog="""\b
+    epilog="""
 Rules are tried in the order given here; the first that matches wins; its result is not mapped again.
 A target CHANNEL/MODEL pins the channel. A pattern must match the whole name; \\1 in its target is its first group.
 
 \b
 Examples:
-  axonhub profile add work --map gpt-4=deepseek-reasoner --map gpt-3.5-turbo=deepseek-chat
+  axonhub profile add work --map gpt-4=kimi-k2 --map gpt-4o=deepseek-chat
   axonhub profile add local --map-regex 'gpt-5(\\.\\d+)?=box/qwen3-coder'
   axonhub profile add strict --map gpt-5=kimi-k2-thinking --unmapped deny
 """,
 )(add)
 profile_app.command(
     cls=OrderedCommand,
-    epilog="""\b
+    epilog="""
 A rule is named by its number in `axonhub profile show`, or by what stands left of its `=`.
 
 \b
 Examples:
-  axonhub profile edit work --map gpt-5=deepseek-chat --at 1     # add it in front
+  axonhub profile edit work --map gpt-5=deepseek-chat --at 1   # in front
   axonhub profile edit work --drop 2 --disable-rule gpt-4
   axonhub profile edit work --move 3:1
 """,
@@ -66,7 +66,7 @@ _ALL_KEYS = "all keys without their own"
 @profile_app.command(
     epilog="""\b
 Examples:
-  axonhub profile activate work                # for every key that has no profile of its own
+  axonhub profile activate work                # for keys without their own
   axonhub profile activate local --key codex   # for one key; beats the other
 """,
 )

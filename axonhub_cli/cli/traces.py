@@ -53,7 +53,7 @@ _TraceFilter = Annotated[str | None, typer.Option("--trace", metavar="ID", help=
 @traces_app.command(
     epilog="""\b
 Examples:
-  axonhub traces tail                              # one line a request; running ones below
+  axonhub traces tail                 # one line a request; running ones below
   axonhub traces tail -n 0 --status failed
   axonhub traces tail --json | jq -r .client_model
 """,

@@ -245,8 +245,11 @@ def test_a_closed_standard_input_holds_no_key(home):
     assert done.stderr.startswith("error: no key came on standard input\n")
 
 
-def test_only_what_works_is_offered(cli):
-    assert subcommands(cli("--help").out) == ["demo", "serve", "channel", "profile", "key", "codex", "traces", "config"]
+def test_only_what_works_is_offered(cli, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    shown = cli("--help").out
+    assert max(map(len, shown.splitlines())) <= 80
+    assert subcommands(shown) == ["demo", "serve", "channel", "profile", "key", "codex", "traces", "config"]
 
 
 def subcommands(shown):
@@ -255,10 +258,12 @@ def subcommands(shown):
 
 
 @pytest.mark.parametrize("group", ["channel", "profile", "key", "codex", "traces", "config"])
-def test_each_command_explains_itself(cli, group):
+def test_each_command_explains_itself_in_80_columns(cli, monkeypatch, group):
+    monkeypatch.setenv("COLUMNS", "80")
     shown = cli(group, "--help").out
     assert "...\n" not in shown.split("Commands:\n")[1]
     for command in subcommands(shown):
         done = cli(group, command, "--help")
+        assert max(map(len, done.out.splitlines())) <= 80, done.out
         assert done.out.startswith(f"Usage: axonhub {group} {command}")
         assert done.err == ""
