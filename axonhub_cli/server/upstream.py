@@ -131,7 +131,7 @@ def _head(method: str, route: _Route, call: Outgoing) -> bytes:
     text = "\0".join(lines)
     if "\r" in text or "\n" in text or text.count("\0") >= len(lines):
         raise ValueError("a header holds the end of a line")
-    return text.replace("\0", "\r\n").encode() + b"\r\n\r\n"
+    return text.replace("\0", "\r\n").encode("utf-8", "surrogateescape") + b"\r\n\r\n"
 
 
 async def _exchange(

@@ -109,6 +109,20 @@ async def test_what_cannot_be_inflated_is_the_upstreams_fault(tmp_path, encoding
     assert status == 200 and words in first.error
 
 
+@pytest.mark.parametrize("value", [b"\xff\xfe", "é".encode(), b"\xed\xa0\x80"])
+async def test_a_header_of_codex_passes_byte_by_byte(tmp_path, value):
+    async with (
+        Upstream(streams(responses_events())) as up,
+        hub(tmp_path, [channel("a", up.url, type="openai")]) as h,
+    ):
+        said = f"Host: 127.0.0.1:{h.port}\r\nAuthorization: Bearer {h.key}\r\nContent-Type: application/json\r\n"
+        body = b'{"model":"m","input":"hi","stream":true}'
+        head = f"POST /v1/responses HTTP/1.1\r\n{said}Connection: close\r\nContent-Length: {len(body)}\r\n"
+        received = await h.raw(head.encode() + b"x-codex-turn-metadata: " + value + b"\r\n\r\n" + body)
+    assert received.startswith(b"HTTP/1.1 200 ")
+    assert up.calls[0].headers["x-codex-turn-metadata"].encode("utf-8", "surrogateescape") == value
+
+
 async def test_turn_metadata_of_20_kb_is_let_in(tmp_path):  # pitfall 158
     metadata = json.dumps({"session_id": "s-1", "request_kind": "turn", "notes": "x" * 20_000})
     async with Upstream(streams()) as up, hub(tmp_path, [channel("a", up.url)]) as h:

@@ -114,7 +114,7 @@ class Upstream:
 
     async def _request(self, reader, number):
         try:
-            head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("utf-8", "surrogateescape").split("\r\n")
         except asyncio.IncompleteReadError:
             return None
         method, path, _ = head[0].split(" ")
