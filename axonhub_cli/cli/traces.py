@@ -125,7 +125,7 @@ ID may be the beginning of one, as long as nothing else begins with it.
 Examples:
   axonhub traces show 01a2035a          # a whole session
   axonhub traces show req_0h2           # one request
-  axonhub traces show req_0h2 --raw     # the stored bodies, for jq and the like
+  axonhub traces show req_0h2 --raw     # the stored bodies, for jq
 """,
     short_help="Show a conversation with all that happened to it.",
 )
