@@ -24,6 +24,7 @@ from axonhub_cli.vendors import Quirks
 _REQUIRED = frozenset({"model", "input", "instructions", "stream", "tools", "tool_choice"})
 _NO_WORD = "Responses has no word for it"
 _LOSSES = ("top_k", "presence_penalty", "frequency_penalty", "seed")
+LEAST = 16  # tokens of an answer: OpenAI refuses to be asked for fewer (https://github.com/earendil-works/pi/issues/6265)
 
 
 def encode_request(request: Request, quirks: Quirks) -> Encoded:
@@ -46,6 +47,7 @@ def encode_request(request: Request, quirks: Quirks) -> Encoded:
     if NAME not in request.extras:
         payload |= {"store": False, "include": ["reasoning.encrypted_content"]}
         _spell_out(payload, quirks)
+        _raise_limit(payload, losses)
     if request.sampling.logprobs and NAME not in request.extras:
         payload["include"] = [*payload.get("include", ()), LOGPROBS]
     payload |= native
@@ -67,6 +69,14 @@ def _spell_out(payload: JSON, quirks: Quirks) -> None:
         for part in item.get("content") or ():
             if part["type"] == "input_image":
                 part.setdefault("detail", "auto")
+
+
+def _raise_limit(payload: JSON, losses: list[Loss]) -> None:
+    """Other protocols have no least length: Claude Code tries a key with an answer of one token."""
+    limit = payload.get("max_output_tokens")
+    if limit is not None and limit < LEAST:
+        losses.append(Loss("max_tokens", f"{limit} was sent as {LEAST}, the fewest that Responses takes"))
+        payload["max_output_tokens"] = LEAST
 
 
 def _allowed(payload: JSON, quirks: Quirks, losses: list[Loss]) -> JSON:

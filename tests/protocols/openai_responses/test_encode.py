@@ -104,6 +104,14 @@ def test_orphans_and_duplicates_8_9() -> None:
     assert [loss.field for loss in losses] == ["output of a", "output of x"]
 
 
+def test_the_fewest_tokens_that_openai_takes() -> None:
+    """Claude Code asks for one token to see whether its key is good; Responses refuses fewer than 16."""
+    payload, losses = encode(Request("m", (Message(Role.USER, (TextPart("quota"),)),), max_tokens=1))
+    assert payload["max_output_tokens"] == 16
+    assert [loss.field for loss in losses] == ["max_tokens"]
+    assert encode(request(max_output_tokens=1))[0]["max_output_tokens"] == 1  # a Responses client knows the rule
+
+
 def test_images_in_tool_outputs_10_11() -> None:
     items = [
         {"type": "function_call", "call_id": "a", "name": "view", "arguments": "{}"},
