@@ -24,7 +24,7 @@ from axonhub_cli.vendors import Quirks
 _REQUIRED = frozenset({"model", "input", "instructions", "stream", "tools", "tool_choice"})
 _NO_WORD = "Responses has no word for it"
 _LOSSES = ("top_k", "presence_penalty", "frequency_penalty", "seed")
-LEAST = 16  # tokens of an answer: OpenAI refuses to be asked for fewer (https://github.com/earendil-works/pi/issues/6265)
+LEAST = 16  # tokens of an answer; OpenAI refuses fewer: https://github.com/earendil-works/pi/issues/6265
 
 
 def encode_request(request: Request, quirks: Quirks) -> Encoded:

@@ -24,6 +24,7 @@ from axonhub_cli.llm.content import (
 )
 from axonhub_cli.llm.request import Message, Request, Role
 from axonhub_cli.protocols.base import JSON, Loss
+from axonhub_cli.protocols.call_ids import CallIds
 from axonhub_cli.protocols.media import left_out
 from axonhub_cli.protocols.openai_responses.calls import call_item, output_item
 from axonhub_cli.protocols.openai_responses.content import HOLDER, encode_part
@@ -45,6 +46,7 @@ _PREFIXES = {
 }
 _CALLS = frozenset({"function_call", "custom_tool_call", "tool_search_call", "local_shell_call"})
 _OUTPUTS = frozenset({f"{kind}_output" for kind in _CALLS} | {"tool_search_output"})
+_PAIRED = _CALLS | _OUTPUTS
 
 
 class History:
@@ -259,29 +261,46 @@ class History:
         return TextPart(_OMITTED.format(_name(part)))
 
     def _paired(self) -> list[JSON]:
-        """Each call with one output, each output with its call: what OpenAI insists on (pitfalls 8, 9)."""
-        outputs = {item["call_id"]: item for item in self._items if item["type"] in _OUTPUTS and "call_id" in item}
-        calls = {item["call_id"]: item for item in self._items if item["type"] in _CALLS and "call_id" in item}
-        items: list[JSON] = []
-        orphans: list[JSON] = []
-        seen: set[str] = set()
+        """Each call with one output, each output with its call, under an id that no other call has: what OpenAI insists
+        on (pitfalls 8, 9, 70). Vendors that count their calls anew in every answer give many the same id."""
+        ids = CallIds()
+        latest: dict[str, str] = {}  # by a call's own id, the id of the last such call here
+        named: list[JSON] = []
+        outputs: dict[str, JSON] = {}
         for item in self._items:
             call_id, kind = item.get("call_id"), item["type"]
-            if kind in _OUTPUTS and call_id is not None:
-                if call_id in seen or call_id not in calls:
-                    reason = "a second output" if call_id in seen else "no call asked for it"
-                    self._losses.append(Loss(f"output of {call_id}", reason))
-                    continue
-                seen.add(call_id)
-                items.append(outputs[call_id])  # the last one wins, at the first one's place
-                continue
-            if kind not in _CALLS:
-                items += orphans
-                orphans = []
-            items.append(item)
-            if kind in _CALLS and call_id is not None and call_id not in outputs:
-                orphans.append(_no_output(item))
-        return [*items, *orphans]
+            if call_id is None or kind not in _PAIRED:
+                named.append(item)
+            elif kind in _CALLS:
+                latest[call_id] = ids.allocate(call_id)
+                named.append({**item, "call_id": latest[call_id]})
+            elif (own := latest.get(call_id)) is None:
+                self._losses.append(Loss(f"output of {call_id}", "no call asked for it"))
+            else:
+                if own in outputs:
+                    self._losses.append(Loss(f"output of {call_id}", "a second output"))
+                else:
+                    named.append({"type": kind, "call_id": own})
+                outputs[own] = {**item, "call_id": own}  # the last one wins, at the first one's place
+        return _answered(named, outputs)
+
+
+def _answered(items: list[JSON], outputs: Mapping[str, JSON]) -> list[JSON]:
+    """The items with their outputs in place, and a stand-in after each run of calls for the outputs that never came."""
+    answered: list[JSON] = []
+    orphans: list[JSON] = []
+    for item in items:
+        call_id, kind = item.get("call_id"), item["type"]
+        if kind in _OUTPUTS and call_id is not None:
+            answered.append(outputs[call_id])
+            continue
+        if kind not in _CALLS:
+            answered += orphans
+            orphans = []
+        answered.append(item)
+        if kind in _CALLS and call_id is not None and call_id not in outputs:
+            orphans.append(_no_output(item))
+    return [*answered, *orphans]
 
 
 def _of_parts(native: dict[str, Any]) -> dict[str, dict[str, Any]]:

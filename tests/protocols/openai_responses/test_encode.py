@@ -104,6 +104,25 @@ def test_orphans_and_duplicates_8_9() -> None:
     assert [loss.field for loss in losses] == ["output of a", "output of x"]
 
 
+def test_calls_that_share_an_id_keep_their_own_outputs_70() -> None:
+    """Some vendors count their calls anew in every answer; others write ids that are too long for OpenAI."""
+    long = "call_" + "x" * 90
+    messages = [
+        message
+        for id, text in (("call_0", "1"), ("call_0", "2"), (long, "3"))
+        for message in (
+            Message(Role.ASSISTANT, (ToolCallPart(id, "f", "{}"),)),
+            Message(Role.TOOL, (ToolResultPart(id, (TextPart(text),)),)),
+        )
+    ]
+    payload, losses = encode(Request("m", tuple(messages)), NATIVE)
+    calls, outputs = payload["input"][::2], payload["input"][1::2]
+    ids = [item["call_id"] for item in calls]
+    assert ids[0] == "call_0" and len(set(ids)) == 3 and max(map(len, ids)) <= 64
+    assert [item["call_id"] for item in outputs] == ids
+    assert [item["output"] for item in outputs] == ["1", "2", "3"] and not losses
+
+
 def test_the_fewest_tokens_that_openai_takes() -> None:
     """Claude Code asks for one token to see whether its key is good; Responses refuses fewer than 16."""
     payload, losses = encode(Request("m", (Message(Role.USER, (TextPart("quota"),)),), max_tokens=1))
