@@ -24,6 +24,8 @@ _MINIMAX_DOCS = "https://platform.minimax.io/docs/api-reference/text-openai-api"
 _OPENROUTER_DOCS = "https://openrouter.ai/docs/use-cases/reasoning-tokens"
 _DEEPSEEK_MESSAGES = "https://api-docs.deepseek.com/guides/anthropic_api"
 _MINIMAX_MESSAGES = "https://platform.minimax.io/docs/api-reference/text-anthropic-api"
+_MISTRAL_IDS = "https://github.com/karthink/gptel/issues/1203 (a 400 for any other)"
+_MISTRAL_TURNS = "https://github.com/zed-industries/zed/issues/37021 (a 400, seen until 2026-05)"
 _OPENAI_DOCS = "https://platform.openai.com/docs/api-reference/chat/create"
 
 
@@ -217,6 +219,8 @@ _TYPES = (
             stream_usage=False,
         ),
         *_facts("2026-08", "pitfall 13: unknown fields are refused", effort_style="none", efforts=()),
+        *_facts("2026-11", _MISTRAL_IDS, short_call_ids=True),
+        *_facts("2026-11", _MISTRAL_TURNS, answered_results=True),
     ),
     _type(
         "siliconflow",

@@ -12,6 +12,7 @@ from axonhub_cli.protocols.base import JSON, NO_HEADERS, SSE, Call, Edited, Enco
 from axonhub_cli.protocols.failures import read_error
 from axonhub_cli.protocols.openai_chat import decode, errors, forgetting, http, request, response, usage
 from axonhub_cli.protocols.openai_chat.echo import with_placeholders
+from axonhub_cli.protocols.openai_chat.order import in_order
 from axonhub_cli.protocols.openai_chat.stream import ChatStreamDecoder
 from axonhub_cli.protocols.openai_chat.watch import ChatStreamWatcher
 from axonhub_cli.protocols.openai_chat.writer import ChatStreamEncoder
@@ -91,7 +92,7 @@ class ChatCodec:
 
     def fits(self, payload: JSON, quirks: Quirks) -> bool:
         """See `base.Codec`."""
-        return True
+        return in_order(payload, quirks)
 
     def stream_media(self, payload: JSON) -> str:
         """See `base.Codec`."""

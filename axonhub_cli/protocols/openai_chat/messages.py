@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from axonhub_cli.llm.content import (
     OpaquePart,
@@ -21,11 +22,13 @@ from axonhub_cli.llm.content import (
 )
 from axonhub_cli.llm.request import Message, Request, Role
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.call_ids import CallIds
 from axonhub_cli.protocols.losses import Losses
 from axonhub_cli.protocols.media import left_out
 from axonhub_cli.protocols.openai_chat.content import content, content_part, result_content, text_part
 from axonhub_cli.protocols.openai_chat.echo import Thoughts
 from axonhub_cli.protocols.openai_chat.fields import NAME
+from axonhub_cli.protocols.openai_chat.order import answered
 from axonhub_cli.protocols.patch import wrap_input
 from axonhub_cli.protocols.results import NO_RESULT, pair_results
 from axonhub_cli.protocols.tools import call_name
@@ -41,7 +44,8 @@ def encode_messages(request: Request, quirks: Quirks, losses: Losses) -> list[JS
     for message in request.messages:
         writer.add(message)
     writer.finish()
-    return _merge_system(writer.messages) if quirks.merge_system else writer.messages
+    messages = _merge_system(writer.messages) if quirks.merge_system else writer.messages
+    return answered(messages) if quirks.answered_results else messages
 
 
 class _Writer:
@@ -53,6 +57,7 @@ class _Writer:
         self._losses = losses
         self._results = pair_results(request.messages, losses)
         self._thoughts = Thoughts(request, quirks, losses)
+        self._ids = CallIds(short=True) if quirks.short_call_ids else None
         self._count = 0  # of calls met so far
         self._texts: list[JSON] = []
         self._sources = 0  # messages that gave texts
@@ -116,7 +121,7 @@ class _Writer:
                 case ReasoningPart():
                     self._thoughts.add(part)
                 case ToolCallPart():
-                    self._calls.append((self._count, part))
+                    self._calls.append((self._count, self._identified(part)))
                     self._count += 1
                 case RefusalPart() if not self._quirks.fields:  # OpenAI alone has the field
                     self._refusal = (self._refusal or "") + part.text
@@ -127,6 +132,9 @@ class _Writer:
         self._name = self._name or message.name
         if message.extras:
             self._extras.update(_native(message))
+
+    def _identified(self, part: ToolCallPart) -> ToolCallPart:
+        return replace(part, call_id=self._ids.allocate(part.call_id)) if self._ids else part
 
     def _other(self, message: Message) -> None:
         if message.role is Role.USER:

@@ -23,7 +23,9 @@ from axonhub_cli.llm.content import (
 )
 from axonhub_cli.llm.request import Reasoning, Role
 from axonhub_cli.protocols.media import NO_IMAGE
+from axonhub_cli.protocols.openai_chat import CODEC
 from axonhub_cli.protocols.openai_chat.content import IMAGE_BELOW
+from axonhub_cli.protocols.openai_chat.order import READ
 from axonhub_cli.protocols.results import NO_RESULT
 from axonhub_cli.vendors import CHANNEL_TYPES, Quirks
 from tests.protocols.openai_chat.asking import (
@@ -48,6 +50,25 @@ def test_pitfall_2_one_leading_system_message_where_the_vendor_is_strict() -> No
     strict = sent(*talk, quirks=Quirks(system_role="system", merge_system=True))
     assert strict[0] == {"role": "system", "content": "a\n\nb\n\nc"}
     assert [m["role"] for m in strict] == ["system", "user", "user"]
+
+
+def test_pitfall_70_mistral_takes_ids_of_nine_letters_and_the_assistants_words_after_results() -> None:
+    """A session that began with another vendor goes on at Mistral, also where its turn was interrupted."""
+    quirks = CHANNEL_TYPES["mistral"].quirks
+    talk = (called("call_0"), result("call_0", "1"), called("call_0"), result("call_0", PNG, "2"), user("stop"))
+    for conversation in (talk, (called("Abc123xyz"), result("Abc123xyz", "1"), assistant("Done."), user("Thanks."))):
+        messages = sent(*conversation, quirks=quirks)
+        ids = [call["id"] for m in messages for call in m.get("tool_calls", ())]
+        assert [m["tool_call_id"] for m in messages if m["role"] == "tool"] == ids == list(dict.fromkeys(ids))
+        assert all(len(id) == 9 and id.isalnum() for id in ids)
+        roles = [m["role"] for m in messages]
+        assert ("tool", "user") not in itertools.pairwise(roles)
+        assert CODEC.fits({"messages": messages}, quirks)
+    assert ids == ["Abc123xyz"] and READ not in str(messages)
+    plain = sent(*talk)
+    assert READ not in str(plain) and plain[0]["tool_calls"][0]["id"] == "call_0"
+    assert CODEC.fits({"messages": plain}, Quirks()) and not CODEC.fits({"messages": plain}, quirks)
+    assert CODEC.fits({"messages": [{"role": "user"}, 1]}, quirks) and CODEC.fits({}, quirks)
 
 
 @pytest.mark.parametrize("arguments", ["", "  \n"])
