@@ -39,6 +39,8 @@ class DeltaReader:
         content = delta.content
         if content:
             if type(content) is not str:
+                if thought := _thought(content):
+                    self._writer.reasoning(thought)
                 content = _joined(content)
             if self._details.pending:
                 self._details.release(self._writer)
@@ -100,9 +102,15 @@ def _input(function: WireFunction | None) -> str:
     return msgspec.json.encode(value).decode()
 
 
+def _thought(content: object) -> str:
+    """What a list of parts holds of reasoning: https://docs.mistral.ai/capabilities/reasoning."""
+    parts = content if isinstance(content, list) else []
+    return "".join(_joined(part.get("thinking")) for part in parts if isinstance(part, dict))
+
+
 def _joined(content: object) -> str:
-    """The text of a list of parts (Mistral's thinking models, some whole answers)."""
+    """The text of a part (Envoy's reasoning), or of a list of parts (Mistral's thinking models, some whole answers)."""
     if not isinstance(content, list):
-        return ""
+        content = [content]
     texts = (part.get("text") if isinstance(part, dict) else part for part in content)
     return "".join(text for text in texts if isinstance(text, str))

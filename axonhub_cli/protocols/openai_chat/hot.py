@@ -126,7 +126,7 @@ def _only(chunk: WireChunk) -> tuple[str, str, WireCall | None] | None:
     content = delta.content
     if isinstance(content, str) and content:
         return ("content", content, None) if delta == WireDelta(content) else None
-    if delta.reasoning_content:
+    if isinstance(delta.reasoning_content, str) and delta.reasoning_content:
         same = delta == WireDelta(content, delta.reasoning_content)
         return ("reasoning_content", delta.reasoning_content, None) if same else None
     if isinstance(delta.reasoning, str) and delta.reasoning:

@@ -34,7 +34,7 @@ class WireDelta(Struct):
     """What a chunk adds; in a whole answer, the message."""
 
     content: Any = None  # text; a list of parts in some whole answers
-    reasoning_content: str | None = None
+    reasoning_content: Any = None  # text; an object in Envoy's gateway
     reasoning: Any = None
     reasoning_details: Any = None
     refusal: str | None = None

@@ -215,6 +215,8 @@ def test_pitfall_57_an_answer_that_never_leaves_its_thoughts() -> None:
         {"reasoning": "why"},
         {"reasoning_details": [{"type": "reasoning.text", "text": "why"}]},
         {"reasoning_content": "why", "reasoning": "why"},
+        {"reasoning_content": {"text": "why"}},  # Envoy
+        {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "why"}]}]},  # Mistral
         {"reasoning": "why", "reasoning_details": [{"type": "reasoning.text", "text": "why", "index": 0}]},
     ],
 )
