@@ -236,4 +236,5 @@ def plain(content: str | list[JSON]) -> str:
     """The text of a content."""
     if isinstance(content, str):
         return content
-    return "\n\n".join(part.get("text", "") for part in content)
+    texts = (part.get("text") for part in content)
+    return "\n\n".join(text for text in texts if isinstance(text, str))

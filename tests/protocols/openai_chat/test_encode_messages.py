@@ -50,6 +50,8 @@ def test_pitfall_2_one_leading_system_message_where_the_vendor_is_strict() -> No
     strict = sent(*talk, quirks=Quirks(system_role="system", merge_system=True))
     assert strict[0] == {"role": "system", "content": "a\n\nb\n\nc"}
     assert [m["role"] for m in strict] == ["system", "user", "user"]
+    odd = OpaquePart("openai_chat", "odd", {"type": "odd", "text": None})
+    assert sent(message(Role.SYSTEM, "a", odd), quirks=Quirks(merge_system=True))[0]["content"] == "a"
 
 
 def test_pitfall_70_mistral_takes_ids_of_nine_letters_and_the_assistants_words_after_results() -> None:
