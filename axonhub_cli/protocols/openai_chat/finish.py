@@ -13,6 +13,7 @@ _KINDS = {
     "length": FinishKind.LENGTH,
     "max_tokens": FinishKind.LENGTH,
     "model_length": FinishKind.LENGTH,  # Mistral
+    "model_context_window_exceeded": FinishKind.LENGTH,  # Zhipu
     "tool_calls": FinishKind.TOOL_CALLS,
     "tool_use": FinishKind.TOOL_CALLS,
     "function_call": FinishKind.TOOL_CALLS,
