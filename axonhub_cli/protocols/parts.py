@@ -130,8 +130,11 @@ class PartWriter:
         """A fragment of a tool call.
 
         `key` is the upstream's index, None where it sends none: then the id, else the last call decides (pitfall 41).
-        The first id and name that are not empty stand (pitfall 40); fragments for a call that has ended are ignored.
+        The first id and name that are not empty stand (pitfall 40); fragments for a call that has ended are ignored,
+        and those that say nothing: some servers pad every chunk with one (pitfall 43).
         """
+        if not (id or name or arguments or opaque):
+            return
         slot = self._call_slot(key, id, name, arguments)
         if slot.id is None and id:
             slot.id = id

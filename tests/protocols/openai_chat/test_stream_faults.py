@@ -104,6 +104,22 @@ def test_pitfall_43_empty_tool_calls_in_every_chunk() -> None:
     assert parts(data) == (TextPart("abc"),)
 
 
+@pytest.mark.parametrize(
+    "padding",
+    [
+        {"function_call": {}},
+        {"function_call": {"name": "", "arguments": ""}},
+        {"tool_calls": [{}]},
+        {"tool_calls": [{"index": 0, "id": "", "type": "function", "function": {"name": None, "arguments": ""}}]},
+    ],
+)
+def test_pitfall_43_calls_with_nothing_in_them_are_none(padding: dict[str, Any]) -> None:
+    data = sse(*[chunk({"content": text, **padding}) for text in "abc"], chunk({}, "stop"))
+    assert parts(data) == (TextPart("abc"),)
+    whole = {"id": "c", "choices": [{"message": {"content": "abc", **padding}, "finish_reason": "stop"}]}
+    assert CODEC.decode_response(whole, Quirks()).parts == (TextPart("abc"),)
+
+
 def test_pitfall_46_half_a_call_never_ends() -> None:
     events = decode(sse(chunk(call(0, "a", "exec", '{"code":"tru')), done=False))
     assert isinstance(events[-1], StreamError)
@@ -171,6 +187,7 @@ def test_an_upstream_that_gives_up(reason: str) -> None:
         ("stop", FinishKind.STOP),
         ("eos", FinishKind.STOP),
         ("model_length", FinishKind.LENGTH),
+        ("model_context_window_exceeded", FinishKind.LENGTH),
         ("unheard", FinishKind.STOP),
         ("sensitive", FinishKind.CONTENT_FILTER),
         ("tool_calls", FinishKind.STOP),
