@@ -13,6 +13,7 @@ from axonhub_cli.llm.errors import APIError, ErrorKind, Failure
 from axonhub_cli.llm.fold import fold
 from axonhub_cli.llm.request import Request
 from axonhub_cli.llm.response import Response, Usage
+from axonhub_cli.protocols import loose
 from axonhub_cli.protocols.base import Codec, UpstreamCodec, Watch
 from axonhub_cli.protocols.compaction import compact_response
 from axonhub_cli.protocols.sealing import SealPart, sealed_parts
@@ -159,8 +160,8 @@ def _folded(upstream: UpstreamCodec, data: bytes, quirks: Quirks) -> Response:
 
 def _object(data: bytes) -> dict[str, Any] | None:
     try:
-        payload = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        payload = loose.decode(data)
+    except (ValueError, RecursionError):
         return None
     return payload if isinstance(payload, dict) else None
 

@@ -5,15 +5,13 @@ https://platform.claude.com/docs/en/build-with-claude/streaming; pitfalls 29, 36
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
-
-import msgspec
 
 from axonhub_cli.llm.errors import APIError
 from axonhub_cli.llm.events import PartDelta, ResponseEnd, ResponseStart, StreamError, StreamEvent
 from axonhub_cli.llm.response import FinishKind
+from axonhub_cli.protocols import loose
 from axonhub_cli.protocols.anthropic_messages.assembler import TEXT_FIELDS, Assembler
 from axonhub_cli.protocols.anthropic_messages.errors import broken, error_inside
 from axonhub_cli.protocols.anthropic_messages.finish import finish_reason, gave_up
@@ -178,14 +176,9 @@ class StreamDecoder:
 
 
 def _read(data: bytes) -> Any:
-    """The event; None for what is no JSON. Lone surrogates, which msgspec refuses, become question marks."""
+    """The event; None for what is no JSON."""
     try:
-        return msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
-    try:
-        loose = json.dumps(json.loads(data.decode("utf-8", "replace")), ensure_ascii=False)
-        return msgspec.json.decode(loose.encode("utf-8", "replace"))
+        return loose.decode(data)
     except (ValueError, RecursionError):
         return None
 

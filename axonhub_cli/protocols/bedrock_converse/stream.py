@@ -13,6 +13,7 @@ import msgspec
 from axonhub_cli.llm.errors import APIError, ErrorKind
 from axonhub_cli.llm.events import ResponseEnd, ResponseStart, StreamError, StreamEvent
 from axonhub_cli.llm.response import FinishKind, Usage
+from axonhub_cli.protocols import loose
 from axonhub_cli.protocols.bedrock_converse.response import (
     decode_usage,
     finish_reason,
@@ -72,8 +73,8 @@ class StreamDecoder:
 
     def _event(self, event: Event, *, last: bool) -> None:
         try:
-            payload = msgspec.json.decode(event.data, type=dict[str, Any])
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            payload = msgspec.convert(loose.decode(event.data), dict[str, Any])
+        except (ValueError, RecursionError):
             if not last and self._stop is None:
                 self._fail(_broken("The upstream sent an event that cannot be read."))
             return

@@ -11,6 +11,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from axonhub_cli.protocols import loose
+
 
 class WireContent(Struct):
     """Parts stay plain objects: new kinds of them come up every few months."""
@@ -50,8 +52,9 @@ decode_strict = msgspec.json.Decoder(WireChunk).decode
 
 
 def decode_lenient(data: bytes) -> WireChunk:
-    """For chunks with numbers in strings and the like. Raises msgspec.ValidationError or DecodeError."""
-    return convert(msgspec.json.decode(data))
+    """For chunks with numbers in strings, broken characters and the like. Raises msgspec.ValidationError, DecodeError
+    or UnicodeDecodeError."""
+    return convert(loose.decode(data))
 
 
 def convert(payload: object) -> WireChunk:

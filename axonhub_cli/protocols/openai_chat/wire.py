@@ -10,6 +10,8 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from axonhub_cli.protocols import loose
+
 
 class WireFunction(Struct, gc=False):
     """A call's name and its input; some send the arguments as an object."""
@@ -75,8 +77,9 @@ decode_strict = _DECODER.decode
 
 
 def decode_lenient(data: bytes) -> WireChunk:
-    """For chunks with numbers in strings and the like. Raises msgspec.ValidationError or DecodeError."""
-    return convert(msgspec.json.decode(data))
+    """For chunks with numbers in strings, broken characters and the like. Raises msgspec.ValidationError, DecodeError
+    or UnicodeDecodeError."""
+    return convert(loose.decode(data))
 
 
 def convert(payload: object) -> WireChunk:

@@ -15,6 +15,7 @@ from msgspec import Struct
 from axonhub_cli.llm.errors import APIError, ErrorKind
 from axonhub_cli.llm.events import ResponseEnd, ResponseStart, StreamError, StreamEvent
 from axonhub_cli.llm.response import FinishKind, FinishReason, Usage
+from axonhub_cli.protocols import loose
 from axonhub_cli.protocols.failures import error_in
 from axonhub_cli.protocols.openai_responses.assembler import Assembler
 from axonhub_cli.protocols.openai_responses.response import finish_reason
@@ -49,7 +50,6 @@ class _Event(Struct, gc=False):
 
 
 _decode_event = msgspec.json.Decoder(_Event).decode
-_decode_any = msgspec.json.decode
 
 
 class StreamDecoder:
@@ -104,8 +104,11 @@ class StreamDecoder:
         try:
             event = _decode_event(data)
         except (msgspec.DecodeError, UnicodeDecodeError):
-            self._odd(name, data)
-            return
+            if (mended := _mended(data)) is None:
+                self._odd(name, data)
+                return
+            data = mended
+            event = _decode_event(data)
         if kind := _DELTAS.get(event.type):
             if event.delta and self._start():
                 index = event.summary_index if kind == "summary" else event.content_index
@@ -119,8 +122,8 @@ class StreamDecoder:
             self._done_mark()
             return
         try:
-            value = _decode_any(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            value = loose.decode(data)
+        except (ValueError, RecursionError):
             self._broken("an event that is not JSON")
             return
         if isinstance(value, dict):
@@ -128,8 +131,8 @@ class StreamDecoder:
 
     def _other(self, kind: str, data: bytes) -> None:
         try:
-            value = _decode_any(data)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            value = loose.decode(data)
+        except (ValueError, RecursionError):
             self._broken("an event that is not JSON")
             return
         if isinstance(value, dict):
@@ -223,6 +226,16 @@ _IGNORED = frozenset(
         "keepalive",
     }
 )
+
+
+def _mended(data: bytes) -> bytes | None:
+    """An event whose characters were broken; None where that was not all."""
+    try:
+        mended = loose.mended(data)
+        _decode_event(mended)
+    except (ValueError, RecursionError):
+        return None
+    return mended
 
 
 def _table(value: Mapping[str, Any], name: str) -> dict[str, Any]:
