@@ -105,6 +105,18 @@ def test_whole_answers(client: Codec, response: laws.Fixture, edits: object, dam
         assert found.data and found.body.data
 
 
+@pytest.mark.parametrize("upstream", UPSTREAMS.values(), ids=UPSTREAMS)
+@pytest.mark.parametrize("kind", ["response.completed", "message_start", "chunk"])
+def test_json_that_is_nested_too_deep(upstream: UpstreamCodec, kind: str) -> None:
+    deep = b"[" * 100_000 + b"]" * 100_000
+    names = ("choices", "usage", "response", "message", "candidates", "usageMetadata")
+    fields = b",".join(b'"%b":%b' % (name.encode(), deep) for name in names)
+    data = b'data: {"type":"%b","finish_reason":"x",%b}\n\n' % (kind.encode(), fields)
+    list(check(decode_bytes(upstream, data)))
+    if upstream.name in PROTOCOLS:
+        PROTOCOLS[upstream.name].stream_watcher().feed(data)
+
+
 @clients
 @given(st.binary(max_size=200))
 def test_anything(client: Codec, data: bytes) -> None:

@@ -70,7 +70,7 @@ class StreamWatcher:
     def _event(self, data: bytes) -> None:
         try:
             event = _decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
         watch = self.watch
         match event.type:

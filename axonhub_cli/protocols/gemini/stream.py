@@ -129,7 +129,7 @@ class GeminiStreamDecoder:
             return
         try:
             chunk = decode_strict(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             plain = data.strip()
             if not plain or plain == b"[DONE]" or last:  # a stream that was cut is judged without its last line
                 return

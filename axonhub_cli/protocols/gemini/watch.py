@@ -47,7 +47,7 @@ class GeminiStreamWatcher:
     def _line(self, data: bytes) -> None:
         try:
             chunk = decode_strict(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             try:
                 chunk = decode_lenient(data)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -114,7 +114,7 @@ class ChatStreamDecoder:
     def _whole(self, body: bytes) -> None:
         try:
             payload = msgspec.json.decode(body)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             self._fail(error_inside(body))
             return
         self._out = self.whole(payload)
@@ -147,7 +147,7 @@ class ChatStreamDecoder:
             return
         try:
             chunk = decode_strict(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             odd = self._odd(data, last)
             if odd is None:
                 return
@@ -182,7 +182,7 @@ class ChatStreamDecoder:
             return None
         try:
             return decode_lenient(data)
-        except (msgspec.DecodeError, UnicodeDecodeError) as problem:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as problem:
             if not self._finish:
                 self._fail(broken(f"The upstream sent an event that cannot be read: {problem}."))
             return None

@@ -80,7 +80,7 @@ class ChatStreamWatcher:
             return
         try:
             chunk = _decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
         self._chunk(chunk, data)
 

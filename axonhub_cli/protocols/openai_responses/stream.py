@@ -103,7 +103,7 @@ class StreamDecoder:
             return
         try:
             event = _decode_event(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             if (mended := _mended(data)) is None:
                 self._odd(name, data)
                 return

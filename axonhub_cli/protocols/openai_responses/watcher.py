@@ -45,7 +45,7 @@ def _decode_any(raw: msgspec.Raw) -> Any:
     """None for what only looks like JSON: a raw value has not been checked for valid UTF-8."""
     try:
         return msgspec.json.decode(raw)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
 
 
@@ -94,7 +94,7 @@ class StreamWatcher:
     def _event(self, data: bytes) -> None:
         try:
             event = _decode(data)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
         watch, response = self.watch, event.response
         if response is not None and response.model:
