@@ -51,6 +51,8 @@ class ChatStreamEncoder:
         self._tail = b',"logprobs":null,"finish_reason":null}]' + (b',"usage":null' if self._usage else b"") + b"}\n\n"
         self._part: Part | None = None
         self._calls = 0
+        self._notes: list[JSON] = []  # told at once at the end: OpenAI's SDKs take one list of them
+        self._images = 0
         self._input: InputStream | None = None  # of a function call that the client knows as a custom one
         self._sent: list[str] = []  # of a call's input
         self._raw_reasoning = False
@@ -103,7 +105,9 @@ class ChatStreamEncoder:
             case ReasoningPart():
                 self._raw_reasoning, self._paragraph = False, None
             case ImagePart():
-                return self._chunk(_encode({"images": [{"type": "image_url", "image_url": {"url": part.url}}]}))
+                image = {"index": self._images, "type": "image_url", "image_url": {"url": part.url}}
+                self._images += 1
+                return self._chunk(_encode({"images": [image]}))
             case _:
                 pass
         return b""
@@ -194,9 +198,8 @@ class ChatStreamEncoder:
         return self._input_chunk(kind, field, final[len(sent) :]) if final.startswith(sent) else b""
 
     def _finish_text(self, part: TextPart) -> bytes:
+        self._notes += citations(part)
         out = b""
-        if notes := citations(part):
-            out = self._chunk(_encode({"annotations": notes}))
         if part.logprobs:
             choice = {
                 "index": 0,
@@ -204,7 +207,7 @@ class ChatStreamEncoder:
                 "logprobs": {"content": part.logprobs, "refusal": None},
                 "finish_reason": None,
             }
-            out += self._head + _encode([choice]) + (b',"usage":null}\n\n' if self._usage else b"}\n\n")
+            out = self._head + _encode([choice]) + (b',"usage":null}\n\n' if self._usage else b"}\n\n")
         return out
 
     def _close(self, event: ResponseEnd) -> bytes:
@@ -216,7 +219,8 @@ class ChatStreamEncoder:
             finish = "function_call"
         choice = {"index": 0, "delta": {}, "logprobs": None, "finish_reason": finish}
         tier = b',"service_tier":' + _encode(event.service_tier) if event.service_tier else b""
-        out = self._head + _encode([choice]) + tier + (b',"usage":null}\n\n' if self._usage else b"}\n\n")
+        out = self._chunk(_encode({"annotations": self._notes})) if self._notes else b""
+        out += self._head + _encode([choice]) + tier + (b',"usage":null}\n\n' if self._usage else b"}\n\n")
         if self._usage and (usage := encode_usage(event.usage)) is not None:
             out += self._head + b'[],"usage":' + _encode(usage) + b"}\n\n"
         return out + DONE

@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 import pytest
+from openai.lib.streaming.chat import ChatCompletionStreamState
+from openai.types.chat import ChatCompletionChunk
 
 from axonhub_cli.llm.content import (
     CustomTool,
@@ -161,13 +163,28 @@ def test_refusals_images_logprobs_and_citations() -> None:
     parts = (RefusalPart("no"), ImagePart("data:image/png;base64,AA=="), TextPart("a", (note, flat), (token,)))
     sent = deltas(list(unfold(answer(*parts))))
     assert {"refusal": "no"} in sent
-    assert {"images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]} in sent
+    assert {"images": [{"index": 0, "type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]} in sent
     assert {"annotations": [note, note]} in sent
     choice = CODEC.encode_response(answer(*parts), Request("m"))["choices"][0]
     assert choice["message"]["annotations"] == [note, note]
     assert choice["logprobs"]["content"] == [token]
     chunks = frames(list(unfold(answer(*parts))))
     assert any(c != "[DONE]" and c["choices"][0]["logprobs"] == {"content": [token], "refusal": None} for c in chunks)
+
+
+def test_openais_sdk_adds_up_citations_and_images_of_several_parts() -> None:
+    """It takes a second list of entries without an index for a fault, and the one for JavaScript forgets the first."""
+    note = {"type": "url_citation", "url": "http://x", "title": "x", "start_index": 0, "end_index": 1}
+    image = ImagePart("data:image/png;base64,AA==")
+    response = answer(TextPart("a", (note,)), image, TextPart("b", (note,)), image)
+    state = ChatCompletionStreamState()
+    for frame in frames(list(unfold(response)))[:-1]:
+        state.handle_chunk(ChatCompletionChunk.model_validate(frame))
+    message = state.get_final_completion().choices[0].message
+    whole = CODEC.encode_response(response, PLAIN)["choices"][0]["message"]
+    assert message.content == whole["content"]
+    assert [note.model_dump() for note in message.annotations or ()] == whole["annotations"]
+    assert [image["image_url"] for image in message.images] == [image["image_url"] for image in whole["images"]]  # type: ignore[attr-defined]
 
 
 def test_legacy_clients_get_one_function_call() -> None:
