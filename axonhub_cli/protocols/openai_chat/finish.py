@@ -23,6 +23,16 @@ _KINDS = {
     "network_error": FinishKind.ERROR,  # Zhipu
     "insufficient_system_resource": FinishKind.ERROR,  # DeepSeek
     "abort": FinishKind.ERROR,  # vLLM
+    "repetition": FinishKind.LENGTH,  # vLLM: it went round in circles until it was stopped
+    # Google's own words, which its compatible endpoint and gateways in front of it pass on.
+    "safety": FinishKind.CONTENT_FILTER,
+    "recitation": FinishKind.CONTENT_FILTER,
+    "blocklist": FinishKind.CONTENT_FILTER,
+    "prohibited_content": FinishKind.CONTENT_FILTER,
+    "spii": FinishKind.CONTENT_FILTER,
+    "malformed_function_call": FinishKind.ERROR,
+    "unexpected_tool_call": FinishKind.ERROR,
+    "function_call_filter": FinishKind.ERROR,
 }
 _OVERLOADED = ("insufficient_system_resource", "network_error")
 
@@ -36,7 +46,8 @@ FINISH_WORDS = {
 
 def finish_reason(word: str | None, called: bool) -> FinishReason:
     """`called` is whether there are tool calls: vendors say stop beside them, and tool_calls without any."""
-    kind = _KINDS.get(word or "stop", FinishKind.STOP)
+    said, _, _ = (word or "stop").lower().partition(":")  # `content_filter: SAFETY`
+    kind = _KINDS.get(said, FinishKind.STOP)
     return FinishReason(kind, word).beside(calls=called)
 
 

@@ -174,7 +174,16 @@ def test_an_error_after_the_finish_does_not_undo_the_answer() -> None:
     assert parts(data) == (TextPart("a"),)
 
 
-@pytest.mark.parametrize("reason", ["error", "network_error", "insufficient_system_resource"])
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "error",
+        "network_error",
+        "insufficient_system_resource",
+        "MALFORMED_FUNCTION_CALL",
+        "function_call_filter: UNEXPECTED_TOOL_CALL",
+    ],
+)
 def test_an_upstream_that_gives_up(reason: str) -> None:
     given_up = error(sse(chunk({"content": "a"}), chunk({}, reason), {**chunk(), "choices": [], "usage": USAGE}))
     assert given_up.code == reason
@@ -190,6 +199,11 @@ def test_an_upstream_that_gives_up(reason: str) -> None:
         ("model_context_window_exceeded", FinishKind.LENGTH),
         ("unheard", FinishKind.STOP),
         ("sensitive", FinishKind.CONTENT_FILTER),
+        ("SAFETY", FinishKind.CONTENT_FILTER),
+        ("content_filter: PROHIBITED_CONTENT", FinishKind.CONTENT_FILTER),
+        ("MAX_TOKENS", FinishKind.LENGTH),
+        ("STOP", FinishKind.STOP),
+        ("repetition", FinishKind.LENGTH),
         ("tool_calls", FinishKind.STOP),
     ],
 )
