@@ -1,6 +1,6 @@
 """Conversations whose messages are lists of blocks: user and assistant in turn, calls answered in the next message.
 
-What Anthropic Messages and Bedrock's Converse have in common; pitfalls 7-10, 20, 68-70 and 76.
+What Anthropic Messages and Bedrock's Converse have in common; pitfalls 7-10, 20, 68-70, 76 and 126.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ class Turns(ABC):
     @abstractmethod
     def block(self, part: Part) -> JSON | None:
         """Any part but a call or a result; None where there is no block for it."""
+
+    @abstractmethod
+    def thought(self, block: JSON) -> bool:
+        """Whether a block is reasoning."""
 
     @abstractmethod
     def call(self, part: ToolCallPart, call_id: str) -> JSON:
@@ -85,8 +89,12 @@ class Turns(ABC):
 
     def close(self) -> None:
         """The assistant's turn is over; the results of its calls are the next message, in the order of the calls, a
-        note where there is none (pitfalls 8, 69)."""
+        note where there is none (pitfalls 8, 69). Claude refuses a turn that ends with reasoning, as one does that was
+        interrupted (126)."""
         turn, calls = self._turn, self._calls
+        while turn and self.thought(turn[-1]):
+            self.losses.add("messages.reasoning", "nothing followed it")
+            turn.pop()
         self._turn, self._calls, self._answered = [], [], False
         self.append("assistant", turn)
         results = [self._result(ordinal, call_id) for ordinal, call_id in calls]

@@ -75,6 +75,8 @@ def _returned(messages: list[JSON], minted: Minted) -> Iterator[str]:
     """Every thought is one that was given away, to the byte."""
     last = max((at for at, message in enumerate(messages) if message["role"] == "assistant"), default=-1)
     for at, message in enumerate(messages):
+        if message["role"] == "assistant" and _kind_of_last(message["content"]) == "thinking":
+            yield f"messages.{at}: The final block in an assistant message cannot be `thinking`."
         for place, block in enumerate(message["content"] if isinstance(message["content"], list) else ()):
             path = f"messages.{at}.content.{place}"
             if block["type"] == "redacted_thinking" and block["data"] not in minted.thoughts:
@@ -90,6 +92,10 @@ def _returned(messages: list[JSON], minted: Minted) -> Iterator[str]:
                     if at == last
                     else f"{path}: Invalid `signature` in `thinking` block"
                 )
+
+
+def _kind_of_last(content: str | list[JSON]) -> str:
+    return content[-1]["type"] if content and isinstance(content, list) else "text"
 
 
 def _missing(body: JSON, minted: Minted) -> Iterator[str]:

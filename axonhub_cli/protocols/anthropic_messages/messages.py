@@ -73,6 +73,9 @@ class _Writer(Turns):
     def block(self, part: Part) -> JSON | None:
         return self._blocks.block(part)
 
+    def thought(self, block: JSON) -> bool:
+        return block["type"] in {"thinking", "redacted_thinking"}
+
     def call(self, part: ToolCallPart, call_id: str) -> JSON:
         return self._blocks.call(part, call_id)
 

@@ -48,6 +48,9 @@ class _Writer(Turns):
     def block(self, part: Part) -> JSON | None:
         return self._blocks.block(part)
 
+    def thought(self, block: JSON) -> bool:
+        return "reasoningContent" in block
+
     def call(self, part: ToolCallPart, call_id: str) -> JSON:
         return self._blocks.call(part, call_id)
 

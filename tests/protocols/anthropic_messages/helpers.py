@@ -79,6 +79,7 @@ def pairs(messages: list[dict[str, Any]]) -> None:
         waiting = [block["id"] for block in blocks if block["type"] == "tool_use"]
         assert not seen.intersection(waiting) and len(set(waiting)) == len(waiting)
         seen.update(waiting)
+        assert message["role"] != "assistant" or blocks[-1]["type"] not in {"thinking", "redacted_thinking"}
         assert all(block["text"].strip() for block in blocks if block["type"] == "text")
     assert not waiting
 

@@ -151,6 +151,16 @@ def test_pitfalls_63_65_a_signed_block_goes_back_byte_for_byte() -> None:
     ]
 
 
+def test_pitfall_126_a_turn_does_not_end_with_thinking() -> None:
+    """A turn that was interrupted after its thoughts would else be refused in every request that follows."""
+    thought = ReasoningPart("t", opaque={NAME: {"signature": "s"}})
+    hidden = ReasoningPart(opaque={NAME: {"data": "EmwK"}})
+    encoded = encode(user("x"), Message(Role.ASSISTANT, (thought, hidden)), user("y"))
+    assert kinds(encoded.payload) == [("user", ["text", "text"])] and "messages.reasoning" in losses(encoded)
+    encoded = encode(user("x"), Message(Role.ASSISTANT, (thought, TextPart("a"), thought)), user("y"))
+    assert kinds(encoded.payload)[1] == ("assistant", ["thinking", "text"])
+
+
 def test_pitfalls_64_124_unsigned_thinking_is_dropped_never_forged() -> None:
     talk = (user("x"), assistant(ReasoningPart("raw", opaque={"gemini": {"thoughtSignature": "s"}}), "y"), user("z"))
     encoded = encode(*talk)

@@ -86,6 +86,12 @@ def test_documents_have_names_of_their_own_and_words_beside_them() -> None:
     assert content[2] == {"text": "See the document."}
 
 
+def test_a_turn_does_not_end_with_reasoning() -> None:  # pitfall 126
+    thought = ReasoningPart("t", opaque={"bedrock_converse": {"signature": "s"}})
+    encoded = encode(user("x"), Message(Role.ASSISTANT, (thought,)), user("y"))
+    assert [message["role"] for message in encoded.payload["messages"]] == ["user"]
+
+
 def test_only_signed_reasoning_goes_back() -> None:  # pitfall 63
     own = {"bedrock_converse": {"signature": "s"}}
     hidden = {"bedrock_converse": {"redacted": "c2VjcmV0"}}
