@@ -75,6 +75,12 @@ def declared_name(tool: CallableTool) -> tuple[str | None, str]:
             return tool.namespace, tool.name
 
 
+def client_name(tool: CallableTool) -> str:
+    """The name that a client without namespaces declared a tool by, in whatever letters and length it has there."""
+    namespace, name = declared_name(tool)
+    return flat_name(namespace, name) if namespace else name
+
+
 def call_name(part: ToolCallPart) -> str:
     """The flat name under which a call's tool is declared."""
     return _FIXED_NAMES.get(part.kind) or flat_name(part.namespace, part.name)

@@ -2,6 +2,7 @@
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,11 +12,16 @@ from axonhub_cli.llm.content import (
     HostedTool,
     SearchTool,
     ShellTool,
+    ToolCallPart,
     ToolResultPart,
     ToolsPart,
 )
+from axonhub_cli.llm.fold import fold, unfold
 from axonhub_cli.llm.request import Message, Request, Role
+from axonhub_cli.llm.response import FinishKind, FinishReason, Response
+from axonhub_cli.protocols.registry import PROTOCOLS
 from axonhub_cli.protocols.tools import MAX_NAME, ToolNames, flat_name
+from tests.protocols.laws import NATIVE, decode_bytes
 
 names = st.text(min_size=1, max_size=90)
 
@@ -45,6 +51,20 @@ def test_namespaces_are_joined_and_found_again_however_the_model_writes_them(): 
     ]:
         assert catalog.find(name, namespace) is tool
     assert catalog.find("walk") is None
+
+
+@pytest.mark.parametrize("client", PROTOCOLS.values(), ids=PROTOCOLS)
+@pytest.mark.parametrize("name", ["fs.read", "mcp__tracker__" + "create_issue_" * 5])
+def test_every_client_reads_the_name_it_declared(client, name):  # pitfall 19
+    """Anthropic takes 128 letters and Gemini dots, so Claude Code's tools may have names that others are not sent."""
+    request = Request("m", tools=(FunctionTool(name),))
+    call = ToolCallPart("c", flat_name(None, name), "{}")
+    answer = Response("r", "m", (call,), FinishReason(FinishKind.TOOL_CALLS))
+    assert call.name != name
+    whole = client.decode_response(client.encode_response(answer, request), NATIVE)
+    streamed = client.stream_encoder(request, "r", 1).encode(unfold(answer))
+    for found in (whole, fold(decode_bytes(client, streamed))):
+        assert [part.name for part in found.parts] == [name]
 
 
 def test_one_catalog_of_all_declarations_the_first_wins():  # pitfalls 21, 108, 114

@@ -23,7 +23,7 @@ from axonhub_cli.protocols.anthropic_messages.fields import NAME
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.patch import wrap_input
 from axonhub_cli.protocols.schema import repair_arguments
-from axonhub_cli.protocols.tools import ToolNames, declared_name, flat_name
+from axonhub_cli.protocols.tools import ToolNames, client_name, flat_name
 
 
 class Names:
@@ -37,7 +37,7 @@ class Names:
     def call(self, part: ToolCallPart) -> JSON:
         """The block of a call without its input. An undeclared tool keeps the upstream's name, flat."""
         tool = self._tools.find(part.name, part.namespace)
-        name = flat_name(*declared_name(tool)) if tool else flat_name(part.namespace, part.name)
+        name = client_name(tool) if tool else flat_name(part.namespace, part.name)
         self._made += 1
         return {
             "type": "tool_use",

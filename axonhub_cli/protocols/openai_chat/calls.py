@@ -7,7 +7,7 @@ from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.openai_chat.fields import NAME
 from axonhub_cli.protocols.patch import unwrap_input, wrap_input
-from axonhub_cli.protocols.tools import ToolNames, declared_name, flat_name
+from axonhub_cli.protocols.tools import ToolNames, client_name, flat_name
 
 
 class CallNames:
@@ -20,7 +20,7 @@ class CallNames:
     def name(self, call: ToolCallPart) -> str:
         """The client's own name; an undeclared tool keeps the upstream's, flat."""
         tool = self._tools.find(call.name, call.namespace)
-        return flat_name(*declared_name(tool)) if tool else flat_name(call.namespace, call.name)
+        return client_name(tool) if tool else flat_name(call.namespace, call.name)
 
     def custom(self, call: ToolCallPart) -> bool:
         """Whether the client gets it as a custom call, with raw text."""
