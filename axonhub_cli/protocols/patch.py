@@ -140,10 +140,10 @@ def _broken(arguments: str, patch: bool) -> str | None:
         return _mend(text) if _END.search(text) else None
     reader = InputReader()
     inside = reader.feed(text)
-    if not reader.failed and not reader.closed and _BEGIN.search(inside) and _END.search(inside):
+    if not reader.failed and _BEGIN.search(inside) and _END.search(inside):
         return _mend(inside)
     if quoted := _QUOTED.match(text):  # quotes inside the text that nobody escaped
-        text = _unescape(_BARE_QUOTE.sub(lambda match: match[1] or r"\"", quoted[1]))
+        text = _unescape(quoted[1])
     return _framed(text)
 
 
@@ -177,8 +177,10 @@ def _mend(text: str) -> str:
 
 
 def _unescape(text: str) -> str:
+    """What stands between the quotes of a JSON string, where quotes inside of it may be bare."""
     try:
-        value = _DECODER.decode(f'"{text}"')
+        quoted = _BARE_QUOTE.sub(lambda match: match[1] or r"\"", text)
+        value = _DECODER.decode(f'"{quoted}"')
     except ValueError:
         return text
     return _whole_characters(value) if isinstance(value, str) else text

@@ -57,6 +57,8 @@ MALFORMED = {
     + '"}',
     "brackets too many": wrapped(PATCH) + "}",
     "no closing quote": wrapped(PATCH)[:-2],
+    "no closing bracket": wrapped(PATCH)[:-1],
+    "line breaks escaped twice": wrapped(PATCH.replace("\\", "\\\\").replace("\n", "\\n")),
     "bare quotes": '{"input": "' + json.dumps(PATCH)[1:-1].replace('\\"', '"') + '"}',
     "prose after": wrapped(PATCH + "That should do it."),
 }
