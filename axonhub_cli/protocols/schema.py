@@ -96,7 +96,7 @@ def repair_arguments(arguments: str, schema: Schema | None) -> str:
         return arguments
     try:
         value = _DECODER.decode(arguments)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError, ArithmeticError):
         return arguments
     repaired = _repair(value, schema, 0)
     return arguments if repaired is value else _ENCODER.encode(repaired).decode()

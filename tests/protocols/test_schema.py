@@ -135,7 +135,7 @@ def test_lossless_repairs(arguments: str, expected: str) -> None:  # pitfall 47
     "arguments",
     ['{"timeout": 1.5}', '{"timeout": "5"}', '{"timeout": 1e40}', '{"id": 4.0}', '{"id": true}', '{"id": null}',
      '{"either": 1.0}', '{"any": 4}', '{"ratio": 1.0}', '{ "timeout" : 1 }', '{"timeout": 1', "", "[1.0]",
-     '{"unknown": 1.0}'],
+     '{"unknown": 1.0}', '{"timeout": 1e9999999999999999999999}'],
 )  # fmt: skip
 def test_what_is_not_certain_stays(arguments: str) -> None:  # pitfall 47: union types left alone
     assert repair_arguments(arguments, SCHEMA) == arguments

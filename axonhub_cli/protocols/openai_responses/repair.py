@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
 
 _DEPTH = 20
+_DIGITS = 19  # of a whole number that clients read
+_DECODER = msgspec.json.Decoder(float_hook=Decimal)  # keeps every digit: 3.10 is a version, too
+_ENCODER = msgspec.json.Encoder(decimal_format="number")
 
 
 def repair_arguments(arguments: str, schema: Mapping[str, Any] | None) -> tuple[str, bool]:
@@ -19,13 +23,13 @@ def repair_arguments(arguments: str, schema: Mapping[str, Any] | None) -> tuple[
     if not arguments or arguments.isspace():
         return "{}", True
     try:
-        value = msgspec.json.decode(arguments)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        value = _DECODER.decode(arguments)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError, ArithmeticError):
         return arguments, False
     if not schema:
         return arguments, True
     mended = _mend(value, schema, _DEPTH)
-    return (arguments if mended is value else msgspec.json.encode(mended).decode()), True
+    return (arguments if mended is value else _ENCODER.encode(mended).decode()), True
 
 
 def _mend(value: Any, schema: Any, depth: int) -> Any:
@@ -39,10 +43,10 @@ def _mend(value: Any, schema: Any, depth: int) -> Any:
     if isinstance(value, list):
         items = [_mend(item, schema.get("items"), depth - 1) for item in value]
         return items if any(new is not old for new, old in zip(items, value, strict=True)) else value
-    if isinstance(value, float) and kind in ("integer", "number") and value.is_integer():
-        return int(value)
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and kind == "string":
-        return msgspec.json.encode(int(value) if isinstance(value, float) and value.is_integer() else value).decode()
+    if isinstance(value, Decimal) and kind in ("integer", "number") and abs(value.adjusted()) < _DIGITS:
+        return int(value) if value == value.to_integral_value() else value
+    if isinstance(value, (int, Decimal)) and not isinstance(value, bool) and kind == "string":
+        return value if "E" in str(value) else str(value)
     return value
 
 

@@ -125,6 +125,11 @@ def test_a_patch_streams_unescaped_103(step: int) -> None:
         ('{"wait": 1000.0}', '{"wait":1000}'),  # Codex declares numbers and reads integers
         ('{"wait": 0.5}', '{"wait": 0.5}'),
         ('{"cell": 4}', '{"cell":"4"}'),
+        ('{"cell": 3.10}', '{"cell":"3.10"}'),
+        ('{"cell": 1e400}', '{"cell": 1e400}'),
+        ('{"wait": 1e9999999999999999999999}', '{"wait": 1e9999999999999999999999}'),
+        ('{"wait": 1e300}', '{"wait": 1e300}'),
+        ('{"cell": 4, "any": 0.1000000000000000055}', '{"cell":"4","any":0.1000000000000000055}'),
         ('{"any": 4.0, "new": 4.0}', '{"any": 4.0, "new": 4.0}'),
         ('{"cell": "x", ', '{"cell": "x", '),  # broken, but whole: the model reads the complaint (46)
     ],
