@@ -83,6 +83,10 @@ MISTAKES: dict[str | bytes, str] = {
     "got true/false 'no' (put it in quotes)",
     "server: {trace: {thread_header: 'a b'}}": "config.yml:1:33: server.trace.thread_header: expected the name of an "
     "HTTP header (letters, digits, - and _), got 'a b'",
+    "server: {trace: {trace_header: Authorization}}": "config.yml:1:32: server.trace.trace_header: expected a "
+    "header that holds no key, got 'Authorization'",
+    "server: {trace: {extra_trace_headers: [X-A, X_API_Key]}}": "config.yml:1:39: server.trace."
+    "extra_trace_headers: expected a header that holds no key, got 'X_API_Key'",
     "server: {trace: {extra_trace_headers: X}}": "config.yml:1:39: server.trace.extra_trace_headers: "
     "expected a list of texts, e.g. [A, B], got text 'X'",
     "server:\n  trace:\n    extra_trace_headers:\n      - X-A\n      - X-B:": "config.yml:5:9: "

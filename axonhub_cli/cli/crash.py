@@ -11,7 +11,8 @@ from collections.abc import Sequence
 def write_crash(error: Exception, arguments: Sequence[str]) -> str:
     """Appends the traceback to `logs/crash.log` in the home; returns the path, or words if that cannot be written.
 
-    Frames only: neither the values of variables nor the command's arguments are kept, since both may hold keys.
+    Frames and the error's own words: neither the values of variables nor the command's arguments are kept, since
+    both may hold keys.
     """
     try:
         from axonhub_cli.files import open_private

@@ -21,6 +21,10 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 _TRUE, _FALSE = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 # RFC 9110, 5.6.2: a header name is a token.
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,128}")
+# Whose values are nobody's to keep, least of all as a trace's id.
+_SECRET_HEADERS = frozenset(
+    {"authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie"}
+)
 _HOST_NAME = re.compile(r"(?!-)[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,15}")
 
@@ -100,6 +104,8 @@ def _host(value: Any) -> str | None:
 
 
 def _header(value: Any) -> str | None:
+    if value.lower().replace("_", "-") in _SECRET_HEADERS:
+        return f"expected a header that holds no key, got {value!r}"
     if _HEADER_NAME.fullmatch(value):
         return None
     return f"expected the name of an HTTP header (letters, digits, - and _), got {value!r}"
