@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
@@ -13,6 +14,7 @@ from axonhub_cli.llm.errors import APIError, ErrorKind
 
 RAW_LIMIT = 64 * 1024  # characters of an error body that are kept
 _MESSAGE_LIMIT = 4000
+_LONGEST_WAIT_S = 1e9  # whatever an upstream says, so that one can reckon with it
 
 # What a kind is worth where the error came without a status of its own, as inside a stream.
 STATUS_OF_KIND: dict[ErrorKind, int] = {
@@ -364,21 +366,21 @@ def _header_wait(headers: Mapping[str, str]) -> float | None:
         until = parsedate_to_datetime(value)
         now = parsedate_to_datetime(headers.get("date", ""))
         return max(0.0, (until - now).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None
 
 
 def _body_wait(value: Mapping[str, Any]) -> float | None:
     seconds = value.get("resets_in_seconds", value.get("retry_after"))
     if isinstance(seconds, (int, float)) and not isinstance(seconds, bool) and seconds >= 0:
-        return float(seconds)
+        return float(min(seconds, _LONGEST_WAIT_S))
     if isinstance(delay := value.get("retryDelay"), str):  # Google's RetryInfo: "20s"
         return _number(delay.removesuffix("s"))
     message = value.get("message")
     if isinstance(message, str) and (found := _WAIT.search(message)):
         unit = found[2].lower()
         factor = 0.001 if unit.startswith(("ms", "milli")) else 60 if unit.startswith("m") else 1
-        return float(found[1]) * factor
+        return min(float(found[1]) * factor, _LONGEST_WAIT_S)
     return None
 
 
@@ -387,4 +389,4 @@ def _number(text: str | None) -> float | None:
         value = float(text or "")
     except ValueError:
         return None
-    return value if 0 <= value < 1e9 else None
+    return min(value, _LONGEST_WAIT_S) if 0 <= value < math.inf else None

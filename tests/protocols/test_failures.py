@@ -117,10 +117,15 @@ def test_pages_and_plain_text() -> None:
         ({"retry-after": "Wed, 21 Oct 2026 07:28:10 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, {}, 10.0),
         ({"retry-after": "Wed, 21 Oct 2026 07:28:10 GMT"}, {}, None),
         ({"retry-after": "soon"}, {}, None),
+        ({"retry-after": "10000000000"}, {}, 1e9),
+        ({"retry-after": "-5"}, {}, None),
+        ({"retry-after": "Wed, 21 Oct 99999999999 07:28:10 GMT", "date": "Wed, 21 Oct 2026 07:28:00 GMT"}, {}, None),
         ({}, {"error": {"message": "Please try again in 320ms."}}, 0.32),
         ({}, {"error": {"message": "Please retry in 20.5s."}}, 20.5),
         ({}, {"error": {"message": "x", "details": [{"retryDelay": "20s"}]}}, 20.0),
         ({}, {"error": {"type": "usage_limit_reached", "resets_in_seconds": 90}}, 90.0),
+        ({}, {"error": {"message": "x", "retry_after": 10**400}}, 1e9),
+        ({}, {"error": {"message": f"Please try again in {'9' * 400}s."}}, 1e9),
     ],
 )
 def test_how_long_to_wait(headers: dict[str, str], body: Any, wait: float | None) -> None:
