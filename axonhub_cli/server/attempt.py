@@ -25,6 +25,7 @@ from axonhub_cli.server.transports import Transports
 from axonhub_cli.server.upstream import Outgoing
 from axonhub_cli.server.watchdog import Watchdog
 
+_MAX_SHOWN = 1024  # characters
 _SILENT = "The upstream sent nothing for too long."
 _NO_OUTPUT = "The upstream accepted the request and then sent no output in time."
 
@@ -164,7 +165,7 @@ class Attempt:
         shown = {"x-upstream-request-id": request_id} if (request_id := _request_id(headers)) else {}
         if self._prepared.raw:
             prefixes = self._asked.codec.manners.shown_prefixes
-            shown |= {name: value for name, value in headers.items() if name.startswith(prefixes)}
+            shown |= {name: value for name, value in headers.items() if name.startswith(prefixes) and _fits(value)}
         return shown
 
     async def _open(self, transports: Transports) -> Reply:
@@ -246,4 +247,9 @@ class Attempt:
 
 def _request_id(headers: Mapping[str, str]) -> str | None:
     names = ("x-request-id", "request-id", "x-amzn-requestid")
-    return next((found for name in names if (found := headers.get(name))), None)
+    return next((found for name in names if (found := headers.get(name)) and _fits(found)), None)
+
+
+def _fits(value: str) -> bool:
+    """Whether a header of an upstream's can be one of ours: who writes it to the client takes no control characters."""
+    return len(value) <= _MAX_SHOWN and value.isprintable()

@@ -52,6 +52,21 @@ async def test_no_mark_of_an_upstreams_reaches_the_client(tmp_path, kind, stream
     assert set(told) <= allowed
 
 
+@pytest.mark.parametrize(
+    "value", ["a\rb", "a\x01b", "a\0b", "a\x7f", "a" * 20_000], ids=["cr", "soh", "nul", "del", "long"]
+)
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_header_that_cannot_be_shown_costs_no_answer(tmp_path, value, stream):
+    extra = (f"x-request-id: {value}", f"x-ratelimit-limit-tokens: {value}", "x-ratelimit-remaining-tokens: 5")
+    script = answers(200, b"".join(chat_stream()) if stream else chat_answer(), extra=extra)
+    payload = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": stream}
+    async with Upstream(script) as up, hub(tmp_path, [channel("a", up.url)]) as h:
+        status, told, text = await h.ask("/v1/chat/completions", payload)
+        record = await h.finished()
+    assert status == 200 and "Hello" in text and record.status == "completed"
+    assert {name for name in told if name.startswith("x-")} == {"x-axonhub-request-id", "x-ratelimit-remaining-tokens"}
+
+
 @pytest.mark.parametrize("pack", [gzip.compress, zlib.compress], ids=["gzip", "deflate"])
 async def test_a_compressed_error_is_read_and_told_plainly(tmp_path, pack):  # pitfall 148
     encoding = "gzip" if pack is gzip.compress else "deflate"
