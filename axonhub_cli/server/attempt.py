@@ -108,7 +108,9 @@ class Attempt:
         and the client has been told."""
         reply = await self._open(transports)
         headers |= self._shown(reply.headers)
-        self._relay = self._prepared.relay(self._asked, beginning.response_id, beginning.created, beginning.encoder)
+        self._relay = self._prepared.relay(
+            self._asked, beginning.response_id, beginning.created, beginning.encoder, begun=beginning.begun
+        )
         self._gate = CommitGate()
         try:
             await self._pump(reply, headers)

@@ -91,9 +91,11 @@ class Prepared(Struct, frozen=True):
     path: str
     seal_part: Callable[[Part], Part]
 
-    def relay(self, asked: Asked, response_id: str, now: int, encoder: Callable[[], StreamEncoder]) -> Relay:
-        """For an answer that streams. `encoder`: the one that may have begun it for a client that waits."""
-        if self.raw:
+    def relay(
+        self, asked: Asked, response_id: str, now: int, encoder: Callable[[], StreamEncoder], *, begun: bool
+    ) -> Relay:
+        """For an answer that streams. `encoder`: the one that has `begun` it for a client that waits, or may have."""
+        if self.raw and not begun:
             return Passthrough(asked.codec, asked.outline(), quirks=self.quirks, response_id=response_id, now=now)
         return Translation(
             asked.codec,
@@ -102,7 +104,8 @@ class Prepared(Struct, frozen=True):
             quirks=self.quirks,
             response_id=response_id,
             now=now,
-            seal_part=self.seal_part,
+            # The vendor's own state stays its own where it passes: it will come back to that vendor as it is.
+            seal_part=_as_it_is if self.raw else self.seal_part,
             encoder=encoder,
             scrub=self.scrubbed,
         )
@@ -199,6 +202,10 @@ def prepare(
         urlsplit(url).path,
         lambda part: seal_part(part, seal, origin),
     )
+
+
+def _as_it_is(part: Part) -> Part:
+    return part
 
 
 def _key(key: UpstreamKey | None, channel: Channel, read_key: KeyReader) -> str:

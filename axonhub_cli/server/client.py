@@ -71,6 +71,11 @@ class Beginning:
         """The one to go on with, new where nothing was said."""
         return self._encoder or self._new()
 
+    @property
+    def begun(self) -> bool:
+        """The answer has begun in our words, and can only go on in them."""
+        return self._encoder is not None
+
     def keepalive(self, *, translated: bool) -> bytes:
         """`translated`: the answer will be in our words, so it may begin; an upstream's own words begin themselves."""
         if self._encoder is not None:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from axonhub_cli.server.client import HTTPClient
 from tests.server import hub as served
 from tests.server.hub import FAST, channel, events, kinds
+from tests.server.speakers import TYPES, messages_stream, sse
 from tests.server.upstreams import DONE, Upstream, chat_chunk, chat_stream, responses_events, silent, streams
 
 hub = partial(served.hub, limits=FAST)
@@ -192,6 +193,36 @@ async def test_a_relayed_answer_is_not_begun_by_us(tmp_path):  # pitfall 151
     alive = 'event: keepalive\ndata: {"type":"keepalive"}\n\n'
     assert text.count(alive) > 1
     assert text.replace(alive, "").encode() == b"".join(pieces)
+
+
+@pytest.mark.parametrize("protocol", ["openai_responses", "anthropic_messages"])
+async def test_what_was_begun_goes_on_over_a_channel_that_could_have_been_relayed(tmp_path, protocol):  # pitfall 151
+    """The first channel is translated and silent, the second speaks the client's protocol and would begin anew."""
+    thought = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "theirs"}
+    done = {"type": "response.output_item.done", "output_index": 0, "item": thought}
+    pieces = {
+        "openai_responses": [*responses_events()[:2], *sse(done, named=True), *responses_events()[2:]],
+        "anthropic_messages": messages_stream(
+            {"type": "thinking", "thinking": "hm", "signature": "theirs"}, {"type": "text", "text": "Hello there"}
+        ),
+    }[protocol]
+    async with Upstream(silent) as bad, Upstream(streams(pieces)) as good:
+        rows = [channel("bad", bad.url), channel("good", good.url, type=TYPES[protocol])]
+        async with hub(tmp_path, rows) as h:
+            path, payload = {
+                "openai_responses": ("/v1/responses", None),
+                "anthropic_messages": (
+                    "/v1/messages",
+                    {"model": "m", "max_tokens": 9, "stream": True, "messages": [{"role": "user", "content": "hi"}]},
+                ),
+            }[protocol]
+            _, _, text = await h.ask(path, payload)
+            record = await h.finished()
+    found = events(text)
+    assert sum(event["type"] in ("response.created", "message_start") for event in found) == 1
+    assert len({event["response"]["id"] for event in found if "response" in event}) <= 1
+    assert '"theirs"' in text and "Hello there" in text
+    assert (record.status, record.attempts, record.channel, record.input_tokens) == ("completed", 2, "good", 11)
 
 
 async def test_what_was_begun_ends_in_its_own_words(tmp_path):
