@@ -62,6 +62,7 @@ class Manners(Struct, frozen=True):
     waits_at_503: bool = True  # a 503 may name a wait
     translated_headers: Mapping[str, str] = {}  # what they are told of an answer in our words
     shown_prefixes: tuple[str, ...] = ()  # what of an upstream's headers they see of an answer in its own
+    strict_sdk: bool = False  # the vendor's SDK takes no event before the answer's beginning, a comment it does
     returns_state: bool = True  # they bring back what only an upstream understands
     citations: str = "all"  # which annotations of a text they can be told: all, own (of their protocol's making), none
 

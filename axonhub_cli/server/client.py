@@ -20,6 +20,8 @@ from axonhub_cli.server.watchdog import Watchdog
 
 _MAX_RETRY_AFTER_S = 60
 _JSON = "application/json"
+_SDK = "x-stainless-lang"  # of OpenAI's and Anthropic's, in every language
+_COMMENT = b": keepalive\n\n"
 
 
 def base_headers(request_id: str, trace_id: str | None = None) -> dict[str, str]:
@@ -65,6 +67,7 @@ class Beginning:
     def __init__(self, asked: Asked, response_id: str, created: int) -> None:
         self.response_id, self.created = response_id, created
         self._asked = asked
+        self._strict = asked.codec.manners.strict_sdk and _SDK in asked.headers
         self._encoder: StreamEncoder | None = None
 
     def encoder(self) -> StreamEncoder:
@@ -81,7 +84,7 @@ class Beginning:
         if self._encoder is not None:
             return self._encoder.keepalive()
         if not translated:
-            return self._new().keepalive()
+            return _COMMENT if self._strict else self._new().keepalive()
         self._encoder = self._new()
         return self._encoder.encode([ResponseStart("", self._asked.model)]) + self._encoder.keepalive()
 

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from axonhub_cli.server.client import HTTPClient
 from tests.server import hub as served
 from tests.server.hub import FAST, channel, events, kinds
-from tests.server.speakers import TYPES, messages_stream, sse
+from tests.server.speakers import TYPES, clients, messages_stream, sse
 from tests.server.upstreams import DONE, Upstream, chat_chunk, chat_stream, responses_events, silent, streams
 
 hub = partial(served.hub, limits=FAST)
@@ -193,6 +193,20 @@ async def test_a_relayed_answer_is_not_begun_by_us(tmp_path):  # pitfall 151
     alive = 'event: keepalive\ndata: {"type":"keepalive"}\n\n'
     assert text.count(alive) > 1
     assert text.replace(alive, "").encode() == b"".join(pieces)
+
+
+async def test_openais_sdk_takes_the_keepalives_before_a_relayed_answer(tmp_path):  # pitfall 151
+    """Its `stream` helper ends at any event before `response.created` (Python, 3.57)."""
+
+    async def late(wire):
+        await _after(wire, responses_events())
+
+    async with Upstream(late) as up, hub(tmp_path, [channel("o", up.url, type="openai")]) as h:
+        async with clients(h).openai.responses.stream(model="m", input="hi") as answer:
+            assert (await answer.get_final_response()).output_text == "Hello there"
+        headers = {"x-stainless-lang": "python"}
+        _, _, text = await h.ask(headers=headers)
+    assert text.startswith(": keepalive\n\n: keepalive\n\n")
 
 
 @pytest.mark.parametrize("protocol", ["openai_responses", "anthropic_messages"])

@@ -32,6 +32,7 @@ class ResponsesCodec:
         waits_at_503=False,
         translated_headers={"x-reasoning-included": "true"},
         shown_prefixes=("x-ratelimit-", "x-reasoning-included"),
+        strict_sdk=True,
     )
 
     def decode_request(self, payload: JSON) -> Request:
