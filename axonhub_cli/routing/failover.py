@@ -140,9 +140,11 @@ def decide(error: APIError, state: AttemptState) -> Decision:
     rests = _rests(error, row, state)
     if not error.upstream or state.committed or not row.hop:
         return replace(rests, action=Action.STOP)
-    if state.attempts >= MAX_ATTEMPTS or state.elapsed >= BUDGET_S:
+    # The first channel's silence alone may outlast the budget: that must not keep every other one from being asked.
+    late = state.elapsed >= BUDGET_S
+    if state.attempts >= MAX_ATTEMPTS or (late and state.channels > 1):
         return replace(rests, action=Action.STOP)
-    if state.here <= row.retries and (delay := _pause(error, row, state)) is not None:
+    if not late and state.here <= row.retries and (delay := _pause(error, row, state)) is not None:
         return Decision(Action.RETRY, delay)
     if state.other_keys and error.kind in _KEY_KINDS:
         return replace(rests, action=Action.NEXT_KEY)

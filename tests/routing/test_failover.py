@@ -3,9 +3,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from axonhub_cli.llm.errors import APIError, ErrorKind
+from axonhub_cli.routing import failover
 from axonhub_cli.routing.failover import Action, AttemptState, Fault, client_error, decide
+from axonhub_cli.server.limits import Limits
 
 K = ErrorKind
 
@@ -63,9 +66,19 @@ def test_never_again_after_commit_nor_beyond_the_budget(row: tuple[Any, ...]) ->
     for state in (
         AttemptState(committed=True, other_keys=True, other_channels=True),
         AttemptState(attempts=4, other_keys=True, other_channels=True),
-        AttemptState(elapsed=90, other_keys=True, other_channels=True),
+        AttemptState(elapsed=90, channels=2, other_keys=True, other_channels=True),
+        AttemptState(elapsed=90),
     ):
         assert decide(row[1], state).action is Action.STOP
+
+
+def test_a_first_channel_that_outlasts_the_budget_leaves_the_next_its_chance() -> None:
+    limits = Limits()
+    assert limits.first_output_s > failover.BUDGET_S and limits.first_byte_whole_s > failover.BUDGET_S
+    for failure in (error(K.TIMEOUT, 504, Fault.SLOW), error(K.SERVER_ERROR, 500), error(K.TIMEOUT, 524)):
+        late = AttemptState(elapsed=limits.first_byte_whole_s, other_channels=True)
+        assert decide(failure, late).action is Action.NEXT_CHANNEL
+        assert decide(failure, replace(late, attempts=2, channels=2)).action is Action.STOP
 
 
 @pytest.mark.parametrize("row", TABLE, ids=[r[0] for r in TABLE])
