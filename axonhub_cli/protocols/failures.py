@@ -178,6 +178,11 @@ _BILLING = re.compile(
     r"insufficient[ _]balance|credit balance is too low|payment required|billing hard limit|余额不足|欠费",
     re.IGNORECASE,
 )
+# A 403 about what was asked, as OpenRouter and xAI word it: it says nothing of the key.
+_POLICY = re.compile(
+    r"input was flagged|requires moderation|violates usage guidelines|content[ _]policy|request blocked: ",
+    re.IGNORECASE,
+)
 _BAD_KEY = re.compile(r"api key not valid|invalid api key|incorrect api key|invalid_api_key", re.IGNORECASE)
 _NO_MODEL = re.compile(
     r"model [`'\"]?[\w./:@-]+[`'\"]? (?:does not exist|not found|is not supported|not exist)"
@@ -225,10 +230,11 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> APIError
         words.message = _plain_text(raw, html) or f"The upstream answered {status} without a word."
     kind = ErrorKind.BAD_GATEWAY if html and status in {403, 404, 405} else _kind(status, words)
     wait = _header_wait(headers)
+    own = status >= 400 and not (status == 403 and kind is ErrorKind.INVALID_REQUEST)  # which is about a key to clients
     return APIError(
         kind,
         words.message[:_MESSAGE_LIMIT],
-        status if status >= 400 else STATUS_OF_KIND[kind],
+        status if own else STATUS_OF_KIND[kind],
         code=words.code,
         param=words.param,
         retry_after=words.wait if wait is None else wait,
@@ -325,6 +331,8 @@ def _kind(status: int, words: _Words) -> ErrorKind:
     said = [word.lower() for word in words.words]
     if is_context_length(words.message) and status not in {401, 402, 403, 404, 429}:
         return ErrorKind.CONTEXT_LENGTH
+    if status in {200, 403} and _POLICY.search(words.message):
+        return ErrorKind.INVALID_REQUEST
     for word in said:
         if kind := _CODES.get(word):
             return kind

@@ -81,6 +81,23 @@ def test_other_things_are_not_the_context(message: str) -> None:
             "authentication",
             None,
         ),
+        (  # xAI
+            403,
+            {
+                "code": "The caller does not have permission to execute the specified operation",
+                "error": "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO",
+            },
+            "invalid_request",
+            "Content violates usage guidelines. Failed check: SAFETY_CHECK_TYPE_BIO",
+        ),
+        (  # OpenRouter
+            403,
+            {"error": {"code": 403, "message": "Your chosen model requires moderation and your input was flagged"}},
+            "invalid_request",
+            None,
+        ),
+        (200, {"error": {"code": 403, "message": 'Your input was flagged for "violence".'}}, "invalid_request", None),
+        (403, {"error": {"message": "This key may not use the model", "code": 403}}, "permission", None),
         (529, {"type": "error", "error": {"type": "overloaded_error", "message": "Overloaded"}}, "overloaded", None),
         (500, {"error": "boom"}, "server_error", "boom"),
         (503, {"message": "down"}, "overloaded", "down"),
@@ -98,6 +115,7 @@ def test_shapes_147(status: int, body: Any, kind: str, message: str | None) -> N
     error = read_error(status, {}, json.dumps(body).encode())
     assert error.kind == kind
     assert message is None or error.message == message
+    assert error.kind != "invalid_request" or error.status in (400, 422)  # a 403 is about our key to clients
     assert error.upstream and error.raw and error.status >= 400
 
 
