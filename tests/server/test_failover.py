@@ -165,6 +165,19 @@ async def test_the_clients_own_mistake_is_not_repeated_elsewhere(tmp_path):  # p
     assert (len(bad.calls), b.calls) == (1, [])
 
 
+@pytest.mark.parametrize("path", ["/v1/responses", "/v1/chat/completions"])
+async def test_a_refused_upstream_key_is_told_as_one(tmp_path, path):
+    """Also by the next request, which makes no call: the key rests."""
+    payload = {"model": "m", "input": "hi", "messages": [{"role": "user", "content": "hi"}]}
+    del payload["messages" if path.endswith("responses") else "input"]
+    refusal = answers(401, {"error": {"message": "no", "code": "invalid_api_key"}})
+    async with Upstream(refusal) as up, hub(tmp_path, [channel("a", up.url)]) as h:
+        for _ in range(2):
+            status, _, text = await h.ask(path, payload)
+            assert (status, json.loads(text)["error"]["code"]) == (502, "upstream_auth")
+    assert len(up.calls) == 1
+
+
 async def test_the_next_key_of_a_channel_is_tried(tmp_path):
     from axonhub_cli.entities import UpstreamKey
     from axonhub_cli.secrets import origin_of

@@ -29,8 +29,16 @@ _BEFORE: dict[ErrorKind, tuple[int, str, str | None]] = {
     ErrorKind.TIMEOUT: (504, "server_error", "timeout"),
     ErrorKind.CANCELED: (499, "server_error", "canceled"),
 }
-# Only these kinds keep a code of the upstream's: for the others Codex must see ours.
-_OWN_CODE = frozenset({ErrorKind.INVALID_REQUEST, ErrorKind.NOT_FOUND, ErrorKind.AUTHENTICATION, ErrorKind.PERMISSION})
+# Only these kinds keep the code they came with: for the others Codex must see ours.
+_OWN_CODE = frozenset(
+    {
+        ErrorKind.INVALID_REQUEST,
+        ErrorKind.NOT_FOUND,
+        ErrorKind.AUTHENTICATION,
+        ErrorKind.PERMISSION,
+        ErrorKind.BAD_GATEWAY,
+    }
+)
 
 # kind -> code inside response.failed. Codex ends the turn at once on all but server_error and rate_limit_exceeded.
 _AFTER: dict[ErrorKind, str] = {

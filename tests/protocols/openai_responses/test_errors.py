@@ -29,6 +29,7 @@ from axonhub_cli.vendors import Quirks
         (APIError(ErrorKind.SERVER_ERROR, "m", 500, upstream=True), 503, "server_is_overloaded"),
         (APIError(ErrorKind.SERVER_ERROR, "m", 500), 500, "server_error"),
         (APIError(ErrorKind.BAD_GATEWAY, "m", 502), 502, "bad_gateway"),
+        (APIError(ErrorKind.BAD_GATEWAY, "m", 502, code="upstream_auth", upstream=True), 502, "upstream_auth"),
         (APIError(ErrorKind.TIMEOUT, "m", 504), 504, "timeout"),
     ],
 )
