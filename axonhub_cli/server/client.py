@@ -20,13 +20,14 @@ from axonhub_cli.server.watchdog import Watchdog
 
 _MAX_RETRY_AFTER_S = 60
 _JSON = "application/json"
+REQUEST_ID = "x-axonhub-request-id"  # on every answer
 _SDK = "x-stainless-lang"  # of OpenAI's and Anthropic's, in every language
 _COMMENT = b": keepalive\n\n"
 
 
 def base_headers(request_id: str, trace_id: str | None = None) -> dict[str, str]:
     """What every answer to a request carries."""
-    headers = {**SAFE_HEADERS, "x-axonhub-request-id": request_id}
+    headers = {**SAFE_HEADERS, REQUEST_ID: request_id}
     return headers | ({"x-axonhub-trace-id": trace_id} if trace_id else {})
 
 

@@ -20,7 +20,7 @@ from axonhub_cli.protocols.base import Codec, Operation
 from axonhub_cli.protocols.openai_responses import COMPACT
 from axonhub_cli.server import auth, body, listings
 from axonhub_cli.server.calls import Asked
-from axonhub_cli.server.client import HTTPClient, base_headers, error_response, json_of
+from axonhub_cli.server.client import REQUEST_ID, HTTPClient, base_headers, error_response, json_of
 from axonhub_cli.server.connection import SAFE_HEADERS
 from axonhub_cli.server.exchange import Exchange
 from axonhub_cli.server.hub import Hub
@@ -86,7 +86,10 @@ async def handle(hub: Hub, request: web.BaseRequest) -> web.StreamResponse:
         return _refused(codec, auth.REFUSED, close=request.can_read_body)
     if route is None:
         return _refused(codec, _unknown(request.method, path), close=request.can_read_body)
-    return await route.handler(hub, request, Caller(live, key, path))
+    response = await route.handler(hub, request, Caller(live, key, path))
+    if not response.prepared:
+        response.headers.setdefault(REQUEST_ID, ids.new_id("req"))
+    return response
 
 
 def plain_path(path: str) -> str:

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from axonhub_cli.server.endpoints import ROUTES
 from axonhub_cli.vendors import CHANNEL_TYPES
 from tests.server.hub import channel, events, hub, kinds, mapped
 from tests.server.upstreams import (
@@ -185,6 +186,15 @@ async def test_probes_are_answered_at_once(tmp_path):  # pitfall 159, reliabilit
             assert response.status == 426  # at which Codex goes on over HTTP at once
         async with h.session.get(h.url + "/health") as response:
             assert (await response.json())["status"] == "ok"
+
+
+async def test_every_answer_has_a_request_id(tmp_path):
+    async with hub(tmp_path) as h:
+        auth = {"Authorization": f"Bearer {h.key}"}
+        for route in ROUTES:
+            path = route.path.replace("*", "m:generateContent")
+            async with h.session.request(route.method, h.url + path, headers=auth) as response:
+                assert response.headers["x-axonhub-request-id"].startswith("req_"), (route.method, path)
 
 
 async def test_the_demo_channel_needs_no_configuration(tmp_path, caplog):
