@@ -144,11 +144,14 @@ def decide(error: APIError, state: AttemptState) -> Decision:
     late = state.elapsed >= BUDGET_S
     if state.attempts >= MAX_ATTEMPTS or (late and state.channels > 1):
         return replace(rests, action=Action.STOP)
-    if not late and state.here <= row.retries and (delay := _pause(error, row, state)) is not None:
+    elsewhere = state.other_channels and state.channels < MAX_CHANNELS
+    # Nor may the keys of one, or the repeats of two: the last call is for whoever was not asked yet.
+    stay = not late and not (elsewhere and state.attempts == MAX_ATTEMPTS - 1)
+    if stay and state.here <= row.retries and (delay := _pause(error, row, state)) is not None:
         return Decision(Action.RETRY, delay)
-    if state.other_keys and error.kind in _KEY_KINDS:
+    if stay and state.other_keys and error.kind in _KEY_KINDS:
         return replace(rests, action=Action.NEXT_KEY)
-    if state.other_channels and state.channels < MAX_CHANNELS:
+    if elsewhere:
         return replace(rests, action=Action.NEXT_CHANNEL)
     if _worth_waiting(error, state):
         return Decision(Action.RETRY, max(error.retry_after or 0.0, 0.0))

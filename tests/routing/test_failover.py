@@ -88,6 +88,13 @@ def test_one_channel_is_called_at_most_twice(row: tuple[Any, ...]) -> None:
     assert decide(row[1], AttemptState(attempts=2, here=2)).action is Action.STOP
 
 
+@pytest.mark.parametrize("row", [row for row in TABLE if row[3] in ("retry", "next_key")], ids=lambda row: row[0])
+def test_the_last_call_is_for_a_channel_that_was_not_asked_yet(row: tuple[Any, ...]) -> None:
+    third = AttemptState(attempts=3, other_keys=True, other_channels=True)
+    assert decide(row[1], third).action is Action.NEXT_CHANNEL
+    assert decide(row[1], replace(third, channels=3)).action == row[3]
+
+
 def test_our_own_refusals_are_final() -> None:
     ours = APIError(K.RATE_LIMIT, "key limit", 429, retry_after=1)
     assert decide(ours, AttemptState(other_channels=True)).action is Action.STOP

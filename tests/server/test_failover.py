@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from axonhub_cli.entities import UpstreamKey
+from axonhub_cli.secrets import origin_of
 from tests.server.hub import channel, hub, kinds
 from tests.server.upstreams import (
     Upstream,
@@ -68,6 +70,18 @@ async def test_f1_f4_another_channel_answers_and_the_client_sees_nothing(tmp_pat
     assert record.channel == "good"
     assert [attempt.status for attempt in h.records.attempts_of_last()][-1] == "completed"
     assert 1 <= len(bad.calls) <= 2
+
+
+@pytest.mark.parametrize(("script", "keys", "bad"), [(answers(500, {}), 1, 2), (answers(429, {}), 5, 1)])
+async def test_f1_one_healthy_channel_is_enough(tmp_path, script, keys, bad):
+    """However many calls the others took: two that are called again, one with many keys."""
+    async with Upstream(script) as up, Upstream(streams()) as good:
+        own = [[UpstreamKey(f"k{a}{b}", origin_of(up.url), env="UP_KEY") for b in range(keys)] for a in range(bad)]
+        rows = [*(channel(f"bad{n}", up.url, keys=tuple(own[n])) for n in range(bad)), channel("good", good.url)]
+        async with hub(tmp_path, rows) as h:
+            status, _, text = await h.ask()
+            record = await h.finished()
+    assert (status, kinds(text)[-1], record.attempts, record.channel) == (200, "response.completed", 4, "good")
 
 
 async def test_f1_refused_fails_over_at_once(tmp_path):
@@ -179,9 +193,6 @@ async def test_a_refused_upstream_key_is_told_as_one(tmp_path, path):
 
 
 async def test_the_next_key_of_a_channel_is_tried(tmp_path):
-    from axonhub_cli.entities import UpstreamKey
-    from axonhub_cli.secrets import origin_of
-
     async def picky(wire):
         if wire.call.headers["authorization"].endswith("second"):
             await streams()(wire)
