@@ -154,7 +154,7 @@ class Exchange:
                 response = await self._run(attempt)
             except Failure as failure:
                 delay = self._failed(failure.error, attempt, tries, model)
-                fresh = failure.error.code in (failover.Fault.STALE, failover.Fault.RESET)
+                fresh = True  # whoever failed may have left pooled connections that are dead
             else:
                 await self._succeeded(attempt, tries, model)
                 return response

@@ -136,6 +136,19 @@ async def test_f2_a_dead_pooled_connection_is_retried_fresh_and_free(tmp_path):
         assert h.running.hub.health.channel_rest(channel("a", up.url), "m", time.monotonic()) is None
 
 
+async def test_f2_an_upstream_that_fails_and_closes_is_called_again_on_a_connection_of_its_own(tmp_path):
+    async def fails_once(wire):
+        if len(up.calls) > 1:
+            await streams()(wire)
+        else:
+            await wire.answer(500, {"error": {"message": "restarting"}})
+            wire.writer.close()
+
+    async with Upstream(fails_once) as up, hub(tmp_path, [channel("a", up.url)]) as h:
+        status, _, text = await h.ask()
+    assert (status, kinds(text)[-1], len(up.calls)) == (200, "response.completed", 2)
+
+
 async def test_f12_one_dead_channel_costs_two_calls_and_a_shape_codex_stops_at(tmp_path):
     async with Upstream(BEFORE["500"]) as bad, hub(tmp_path, [channel("bad", bad.url)]) as h:
         status, headers, text = await h.ask()
