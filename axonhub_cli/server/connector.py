@@ -14,7 +14,6 @@ from axonhub_cli.server.http1 import BadHTTP, Head, ResponseParser
 __all__ = ["Answer", "UpstreamConnection", "connector"]
 
 _MOST_HELD = 128 * 1024  # bytes nobody has read yet; then the upstream waits
-_PER_HOST = 256
 _POOLED_S = 30.0
 _DNS_S = 30
 
@@ -180,8 +179,7 @@ def connector(*, pooled: bool) -> aiohttp.TCPConnector:
     """Every default of the library that is wrong for a proxy is set here and in `upstream`; reasons in
     docs/reliability.md."""
     return _Connector(
-        limit=0,
-        limit_per_host=_PER_HOST,
+        limit=0,  # nor one per host: `in_flight` is the limit, and tells
         ttl_dns_cache=_DNS_S,
         force_close=not pooled,
         keepalive_timeout=_POOLED_S if pooled else None,

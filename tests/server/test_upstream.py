@@ -257,6 +257,22 @@ async def test_a_stream_may_take_hours(monkeypatch):  # pitfall 153
         await upstream.close()
 
 
+async def test_l4_no_call_waits_for_another_to_end():
+    async def held(wire):
+        await wire.head()
+        await wire.silence()
+
+    count = 300
+    async with upstreams.Upstream(held) as up:
+        upstream = Upstream(Limits())
+        call = Outgoing(channel("a", up.url), up.url, {}, b"{}", stream=True)
+        replies = await asyncio.gather(*(upstream.send(call) for _ in range(count)))
+        assert {reply.status for reply in replies} == {200} and up.connections == count
+        for reply in replies:
+            reply.close()
+        await upstream.close()
+
+
 @pytest.mark.parametrize("own", [True, False], ids=["the channel's own", "none"])
 async def test_a_proxy_of_the_environment_catches_nothing(monkeypatch, own):  # pitfall 174
     async with (
