@@ -6,6 +6,7 @@ https://platform.openai.com/docs/api-reference/chat/streaming; pitfalls 29-51 an
 from __future__ import annotations
 
 import hashlib
+import re
 
 import msgspec
 
@@ -23,12 +24,15 @@ from axonhub_cli.protocols.openai_chat.wire import (
     convert,
     decode_lenient,
     decode_strict,
+    seconds,
 )
 from axonhub_cli.protocols.parts import PartWriter
 from axonhub_cli.protocols.sse import Event, SSEParser, SSETooLarge, split_events
 from axonhub_cli.vendors import Quirks
 
 _RUNS = 4  # looked for in one read: after a stream's first chunks, and before its last ones
+# What some send so that the connection lives (pitfall 151).
+_ALIVE = re.compile(rb'\s*\{\s*(?:"(?:type|event)"\s*:\s*"(?:ping|keep-?alive|heartbeat)"\s*)?\}\s*')
 MAX_BODY = 64 * 1024 * 1024  # of a whole answer sent where a stream was asked for
 
 
@@ -95,7 +99,7 @@ class ChatStreamDecoder:
         except msgspec.ValidationError as problem:
             self._fail(broken(f"The upstream's answer cannot be read: {problem}."))
             return self._drain()
-        if chunk.error is None and not chunk.choices:
+        if not chunk.error and not chunk.choices:
             self._fail(error_inside(payload))
             return self._drain()
         self._chunk(chunk, b"")
@@ -189,7 +193,7 @@ class ChatStreamDecoder:
 
     def _chunk(self, chunk: WireChunk, data: bytes) -> None:
         choices = chunk.choices
-        if chunk.error is not None or (not choices and self._refused(chunk)):
+        if chunk.error or (not choices and self._refused(chunk, data)):
             if not self._finish:
                 self._fail(error_inside(data or {"error": chunk.error}))
             return
@@ -206,16 +210,17 @@ class ChatStreamDecoder:
         if chunk.usage is not None or chunk.x_groq is not None or chunk.timings is not None:
             self._count(chunk)  # which may be the end
 
-    def _refused(self, chunk: WireChunk) -> bool:
+    def _refused(self, chunk: WireChunk, data: bytes) -> bool:
         if isinstance(chunk.base_resp, dict):
             return bool(chunk.base_resp.get("status_code"))
-        return chunk.choices is None and chunk.usage is None and chunk.id is None
+        nothing = chunk.choices is None and chunk.usage is None and chunk.id is None
+        return nothing and _ALIVE.fullmatch(data) is None
 
     def _start(self, chunk: WireChunk, data: bytes) -> None:
         self._started = True
-        self._writer.prefix = chunk.id or hashlib.sha256(data).hexdigest()[:16]
-        created = int(chunk.created) if chunk.created else None
-        self._out.append(ResponseStart(chunk.id or "", chunk.model or "", created))
+        id_ = str(chunk.id or "")
+        self._writer.prefix = id_ or hashlib.sha256(data).hexdigest()[:16]
+        self._out.append(ResponseStart(id_, chunk.model or "", seconds(chunk.created)))
 
     def _count(self, chunk: WireChunk) -> None:
         usage = decode_usage(chunk.usage, chunk.timings)

@@ -60,9 +60,9 @@ class WireChoice(Struct):
 class WireChunk(Struct):
     """One event of a stream, or a whole answer."""
 
-    id: str | None = None
+    id: str | int | None = None
     model: str | None = None
-    created: float | None = None
+    created: float | str | None = None
     choices: list[WireChoice] | None = None
     usage: Any = None
     x_groq: Any = None
@@ -80,6 +80,14 @@ def decode_lenient(data: bytes) -> WireChunk:
     """For chunks with numbers in strings, broken characters and the like. Raises msgspec.ValidationError, DecodeError
     or UnicodeDecodeError."""
     return convert(loose.decode(data))
+
+
+def seconds(created: float | str | None) -> int | None:
+    """When an answer was made; None where it does not say so in a number."""
+    try:
+        return int(float(created)) if created else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def convert(payload: object) -> WireChunk:

@@ -10,7 +10,7 @@ import pytest
 
 from axonhub_cli.llm.content import ReasoningPart, TextPart, ToolCallPart, ToolKind
 from axonhub_cli.llm.errors import ErrorKind
-from axonhub_cli.llm.events import PartDelta, PartEnd, ResponseEnd, StreamError, StreamEvent
+from axonhub_cli.llm.events import PartDelta, PartEnd, ResponseEnd, ResponseStart, StreamError, StreamEvent
 from axonhub_cli.llm.fold import fold
 from axonhub_cli.llm.response import FinishKind
 from axonhub_cli.protocols.openai_chat import CODEC
@@ -162,6 +162,34 @@ def test_pitfall_51_an_error_inside_a_200(body: bytes, kind: ErrorKind) -> None:
         assert error(data).kind is kind
         later = sse(chunk({"content": "a"}), done=False) + b"data: " + body + b"\n\n"
         assert isinstance(decode(later)[-1], StreamError)
+
+
+@pytest.mark.parametrize("alive", [b"{}", b' {"type": "ping"} ', b'{"event":"keep-alive"}'])
+def test_what_only_keeps_the_connection_alive_is_no_error(alive: bytes) -> None:
+    beat = b"data: %b\n\n" % alive
+    data = sse(chunk({"content": "a"}), done=False) + beat + sse(chunk({"content": "b"}, "stop"))
+    assert parts(beat + data) == (TextPart("ab"),)
+
+
+@pytest.mark.parametrize(
+    "fields", [{"error": ""}, {"error": {}}, {"error": False}, {"id": 5}, {"id": 0, "created": "now"}]
+)
+def test_fields_of_another_kind_that_change_nothing(fields: dict[str, Any]) -> None:
+    assert parts(sse({**chunk({"content": "a"}), **fields}, chunk({}, "stop"))) == (TextPart("a"),)
+
+
+def test_when_an_answer_was_made() -> None:
+    made = [
+        (1764000000, 1764000000),
+        (1764000000.5, 1764000000),
+        ("1764000000", 1764000000),
+        ("now", None),
+        (None, None),
+    ]
+    for said, seconds in made:
+        start = decode(sse({**chunk({"content": "a"}), "created": said}))[0]
+        assert isinstance(start, ResponseStart)
+        assert start.created == seconds
 
 
 def test_an_html_page_is_no_answer() -> None:
