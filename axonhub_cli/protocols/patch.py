@@ -88,8 +88,9 @@ def _json(arguments: str) -> Any:
 
 
 def _loose_json(arguments: str) -> Any:
-    """With raw line breaks in strings, backslashes that escape nothing, or brackets too many at the end."""
-    for text in (arguments, _BAD_ESCAPE.sub(lambda match: match[1] or r"\\", arguments)):
+    """With raw line breaks in strings, backslashes that escape nothing, brackets too many or the last one missing."""
+    escaped = _BAD_ESCAPE.sub(lambda match: match[1] or r"\\", arguments)
+    for text in (arguments, escaped, arguments + "}", escaped + "}"):
         try:
             value, end = _DECODER.raw_decode(text)
         except (ValueError, RecursionError):

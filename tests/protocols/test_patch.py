@@ -110,6 +110,8 @@ def test_what_is_no_patch_reaches_the_client(text: str) -> None:
         ('{"input": "a\\d"}', "a\\d"),
         ('{"input": "\\ud800"}', "�"),
         ('{"input": "a", "timeout": 3}', "a"),
+        ('{"input": "a"', "a"),
+        ('{"input": "a\\d" ', "a\\d"),
         ('{"code": "a", "timeout": "3"}', None),
         ('{"input": "a', None),
         ("{}", None),
