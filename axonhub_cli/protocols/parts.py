@@ -215,10 +215,12 @@ class PartWriter:
             self._advance()
 
     def _call_slot(self, key: Hashable, call_id: str | None, name: str | None, arguments: str | None) -> _Slot:
-        slot = self._calls.get(("id", call_id)) if call_id else None
-        if slot is None:
+        known = slot = self._calls.get(("id", call_id)) if call_id else None
+        if known is None:
             slot = self._calls.get(self._last_call if key is None else key)
-        if slot is not None:
+        elif not name or key is None or self._calls.get(key) is known or not self._complete(known):
+            return known
+        if slot is not None and slot is not known:
             other = bool(call_id) and slot.id is not None and slot.id != call_id
             again = bool(name and arguments) and slot.name is not None and not call_id and self._complete(slot)
             if not other and not again:
@@ -227,6 +229,9 @@ class PartWriter:
         slot = _Slot(("call", self.calls) if fresh else key, "call")
         slot.call = self.calls
         self.calls += 1
+        if known is not None:  # another call under the same id, which no result could tell apart
+            slot.id = self._made_up_id(slot.call)
+            self._calls["id", call_id] = slot
         self._last_call = slot.key
         self._calls[slot.key] = slot
         if key is not None:

@@ -131,6 +131,19 @@ def test_a_call_without_index() -> None:  # pitfall 41: by id, then the last one
     assert parts(steps) == [ToolCallPart("a", "f", "{}"), ToolCallPart("b", "g", '{"y":2}')]
 
 
+def test_one_id_for_several_calls() -> None:  # pitfall 39: as where ids are the names of functions
+    steps = [
+        call(0, "", id="f", name="f"),
+        call(0, '{"x":1}'),
+        call(1, "", id="f", name="f"),
+        call(1, '{"x":2', id="f"),
+        call(1, "}"),
+    ]
+    first, second = parts(steps)
+    assert first == ToolCallPart("f", "f", '{"x":1}')
+    assert second == ToolCallPart(second.call_id, "f", '{"x":2}') and second.call_id not in ("", "f")
+
+
 def test_one_index_for_all_calls() -> None:
     steps = [call(0, "{}", id="a", name="f"), call(0, "{}", id="b", name="g")]
     assert parts(steps) == [ToolCallPart("a", "f", "{}"), ToolCallPart("b", "g", "{}")]

@@ -235,6 +235,8 @@ class ChatStreamDecoder:
         delta = choice.delta
         if delta is None and choice.message is not None and self._writer.empty:
             delta = choice.message
+            for place, call in enumerate(delta.tool_calls or ()):
+                call.index = place  # each entry is a call by itself
         if delta is not None:
             self._deltas.read(delta)
         if isinstance(choice.logprobs, dict) and isinstance(choice.logprobs.get("content"), list):

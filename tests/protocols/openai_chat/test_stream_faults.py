@@ -93,6 +93,13 @@ def test_pitfall_41_index_zero_for_every_call_and_numbers_in_strings() -> None:
     assert parts(sse({**odd, "created": "7"}, chunk({}, "stop"))) == (ToolCallPart("a", "one", '{"k":1}'),)
 
 
+def test_pitfall_39_a_whole_answers_calls_under_one_id() -> None:
+    calls = [*call(0, "run", "run", '{"x":1}')["tool_calls"], *call(0, "run", "run", '{"x":2}')["tool_calls"]]
+    choice = {"index": 0, "message": {"role": "assistant", "tool_calls": calls}, "finish_reason": "tool_calls"}
+    answer = CODEC.decode_response({"id": "c", "model": "m", "choices": [choice]}, Quirks())
+    assert [(part.call_id, part.input) for part in answer.parts] == [("run", '{"x":1}'), ("call_c_1", '{"x":2}')]
+
+
 def test_pitfall_42_only_nameless_calls_is_a_failure() -> None:
     assert error(sse(chunk(call(0, "a", None, "{}")), chunk({}, "tool_calls"))).code == "invalid_tool_call"
     data = sse(chunk(call(0, "a", None, "{}")), chunk(call(1, "b", "run", "{}")), chunk({}, "tool_calls"))
