@@ -12,6 +12,7 @@ from axonhub_cli.protocols.openai_chat.fields import NAME
 from axonhub_cli.protocols.parts import PartWriter
 
 FIELD = "reasoning_details"
+_ANSWER = "answer"  # beside the blocks: whose they are
 _GROWING = ("text", "summary", "data")
 STATE = ("signature", "data", "id")  # what makes a block more than its text
 
@@ -52,7 +53,7 @@ class DetailReader:
             return
         blocks, self._blocks = list(self._blocks.values()), {}
         if any(block.get(name) for block in blocks for name in STATE):
-            writer.state(NAME, {FIELD: blocks})
+            writer.state(NAME, {FIELD: blocks, _ANSWER: writer.prefix.removeprefix("chatcmpl-")})
 
 
 def rebuilt(text: str) -> list[dict[str, Any]]:
@@ -62,6 +63,16 @@ def rebuilt(text: str) -> list[dict[str, Any]]:
 
 def stored(opaque: object) -> Sequence[dict[str, Any]]:
     """The blocks kept on a reasoning part, as they came."""
-    state = opaque.get(NAME) if isinstance(opaque, dict) else None
-    blocks = state.get(FIELD) if isinstance(state, dict) else None
+    blocks = _state(opaque).get(FIELD)
     return blocks if isinstance(blocks, list) else ()
+
+
+def answer_of(opaque: object) -> str | None:
+    """The answer that such blocks are of, where we were the one to read it."""
+    answer = _state(opaque).get(_ANSWER)
+    return answer if isinstance(answer, str) else None
+
+
+def _state(opaque: object) -> dict[str, Any]:
+    state = opaque.get(NAME) if isinstance(opaque, dict) else None
+    return state if isinstance(state, dict) else {}

@@ -9,7 +9,7 @@ from axonhub_cli.llm.request import Request
 from axonhub_cli.protocols.base import JSON
 from axonhub_cli.protocols.efforts import OFF
 from axonhub_cli.protocols.losses import Losses
-from axonhub_cli.protocols.openai_chat.details import FIELD, STATE, rebuilt, stored
+from axonhub_cli.protocols.openai_chat.details import FIELD, STATE, answer_of, rebuilt, stored
 from axonhub_cli.protocols.openai_chat.fields import NAME
 from axonhub_cli.vendors import Quirks
 
@@ -22,6 +22,7 @@ class Thoughts:
         self._losses = losses
         self._texts: list[str] = []
         self._blocks: list[JSON] = []
+        self._answer: str | None = None  # that the blocks are of
         self._thinks = request.reasoning is None or request.reasoning.effort != OFF
         self._last: JSON | None = None  # the last assistant message since a user spoke
 
@@ -37,9 +38,19 @@ class Thoughts:
             return
         for protocol in sorted(part.opaque.keys() - {NAME}):
             self._losses.add("messages.reasoning.state", f"only {protocol} knows it")
+        if blocks:
+            self._of(answer_of(part.opaque))
         self._blocks += blocks
         if text:
             self._texts.append(text)
+
+    def _of(self, answer: str | None) -> None:
+        """Blocks of an answer that broke off are left out where the client's next question brought another: nobody
+        signed the two together."""
+        if self._blocks and None not in (answer, self._answer) and answer != self._answer:
+            self._losses.add("messages.reasoning", "its answer broke off, and another one followed")
+            self._texts, self._blocks = [], []
+        self._answer = answer
 
     def attach(self, message: JSON) -> None:
         """Puts what is held on the message, as the vendor wants it."""
@@ -80,8 +91,10 @@ class Thoughts:
         """Blocks go back as they came; from the text alone only where the vendor checks no signature."""
         if not blocks and text and self._quirks.reasoning_unsigned:
             blocks = rebuilt(text)
-        if blocks:
-            message[FIELD] = [*message.get(FIELD, ()), *blocks]
+        if blocks and FIELD in message:
+            self._losses.add("messages.reasoning", "no answer followed it")
+        elif blocks:
+            message[FIELD] = blocks
         elif text:
             self._losses.add("messages.reasoning", "this upstream wants its own state, which is not there")
 

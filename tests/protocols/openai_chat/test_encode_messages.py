@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import msgspec
 import pytest
@@ -21,7 +22,8 @@ from axonhub_cli.llm.content import (
     ToolResultPart,
     ToolsPart,
 )
-from axonhub_cli.llm.request import Reasoning, Role
+from axonhub_cli.llm.fold import fold
+from axonhub_cli.llm.request import Message, Reasoning, Role
 from axonhub_cli.protocols.media import NO_IMAGE
 from axonhub_cli.protocols.openai_chat import CODEC
 from axonhub_cli.protocols.openai_chat.content import IMAGE_BELOW
@@ -42,6 +44,7 @@ from tests.protocols.openai_chat.asking import (
     sent,
     user,
 )
+from tests.protocols.openai_chat.support import chunk, decode, sse
 
 
 def test_pitfall_2_one_leading_system_message_where_the_vendor_is_strict() -> None:
@@ -263,6 +266,22 @@ def test_pitfall_125_blocks_go_back_as_they_came() -> None:
     never_forged = encode(*plain, quirks=CHANNEL_TYPES["openrouter"].quirks)
     assert "reasoning_details" not in never_forged.payload["messages"][0]
     assert "messages.reasoning" in lost(never_forged)
+
+
+def test_pitfall_126_blocks_of_two_answers_never_share_a_message() -> None:
+    def thought(answer: str) -> Message:
+        delta = {"reasoning_details": [{"type": "reasoning.text", "text": answer, "signature": answer, "index": 0}]}
+        read = fold(decode(sse({**chunk(delta), "id": answer}, chunk({}, "stop"))))
+        return assistant(*read.parts)
+
+    def echoed(*talk: Message) -> list[Any]:
+        written = sent(user("go"), *talk, quirks=CHANNEL_TYPES["openrouter"].quirks)
+        return [[block["signature"] for block in m["reasoning_details"]] for m in written if m["role"] == "assistant"]
+
+    step = called("c"), result("c", "1")
+    assert echoed(thought("a"), thought("a"), *step) == [["a", "a"]]
+    assert echoed(thought("broken"), thought("a"), *step) == [["a"]]
+    assert echoed(thought("a"), *step, thought("broken"), user("next")) == [["a"]]
 
 
 def test_state_on_calls_goes_back() -> None:
