@@ -102,6 +102,18 @@ def repair_arguments(arguments: str, schema: Schema | None) -> str:
     return arguments if repaired is value else _ENCODER.encode(repaired).decode()
 
 
+def below(schema: Any, key: str | None) -> Any:
+    """What a schema that `repair_arguments` looks into says of the property `key`, or of a list's items."""
+    if not isinstance(schema, Mapping) or any(union in schema for union in _UNIONS):
+        return None
+    kind = schema.get("type")
+    if key is None:
+        return schema.get("items") if kind == "array" else None
+    properties = schema.get("properties") if kind in ("object", None) else None
+    other = schema.get("additionalProperties") if kind in ("object", None) else None
+    return properties.get(key, other) if isinstance(properties, Mapping) else other
+
+
 def _annotated(schema: Schema) -> bool:
     """Whether one of the words occurs anywhere: writing JSON is many times faster than looking at each schema."""
     try:

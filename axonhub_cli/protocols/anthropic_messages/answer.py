@@ -48,10 +48,11 @@ class Names:
 
     def whole_call(self, part: ToolCallPart) -> JSON:
         """The block with its input, mended where its schema allows that without loss (pitfall 47)."""
-        text = call_arguments(part)
-        tool = self._tools.find(part.name, part.namespace)
-        schema = getattr(tool, "parameters", None)
-        return {**self.call(part), "input": _object(repair_arguments(text, schema))}
+        return {**self.call(part), "input": _object(repair_arguments(call_arguments(part), self.schema(part)))}
+
+    def schema(self, part: ToolCallPart) -> Mapping[str, Any] | None:
+        """What the client declared of a call's input."""
+        return getattr(self._tools.find(part.name, part.namespace), "parameters", None)
 
 
 def call_arguments(part: ToolCallPart) -> str:

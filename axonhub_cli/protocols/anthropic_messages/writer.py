@@ -30,13 +30,13 @@ from axonhub_cli.protocols.anthropic_messages.errors import error_body
 from axonhub_cli.protocols.anthropic_messages.finish import gave_up, stop_reason
 from axonhub_cli.protocols.anthropic_messages.usage import TIER_WORDS, encode_usage
 from axonhub_cli.protocols.base import JSON
+from axonhub_cli.protocols.mender import Mender
 
 PING = b'event: ping\ndata: {"type":"ping"}\n\n'
 _TAIL = b"}}\n\n"
 _DELTAS = {
     "text": b'"text_delta","text":',
     "thinking": b'"thinking_delta","thinking":',
-    "tool_use": b'"input_json_delta","partial_json":',
 }
 _STARTS: dict[str, JSON] = {
     "text": {"type": "text", "text": "", "citations": None},
@@ -69,6 +69,7 @@ class StreamEncoder:
         self._paragraph: int | None = None
         self._parts: list[Part] = []
         self._wordless: list[ReasoningPart] = []
+        self._mender: Mender | None = None  # of the open call's input
         self._input = 0  # tokens, our guess
         self._started = self._ended = False
 
@@ -130,7 +131,8 @@ class StreamEncoder:
                 self._kind = "thinking"
             case ToolCallPart():
                 self._kind = "tool_use"
-                return self._start_block(self._names.call(part), plain=part.kind is not ToolKind.CUSTOM)
+                self._mender = Mender(self._names.schema(part)) if part.kind is not ToolKind.CUSTOM else None
+                return self._start_block(self._names.call(part), plain=False)
             case _:
                 pass
         return b""
@@ -164,7 +166,9 @@ class StreamEncoder:
         return _frame({"type": "content_block_stop", "index": self._index - 1})
 
     def _delta(self, event: PartDelta) -> bytes:
-        """The first of a block, or a paragraph of a summary, which are parted by an empty line."""
+        """The first of a block, a paragraph of a summary, which are parted by an empty line, or of a call's input."""
+        if self._kind == "tool_use" and self._mender is not None:
+            return self._input_json(self._mender.feed(event.text))
         if self._kind not in _STARTS or not event.text:
             return b""
         out = b"" if self._head else self._start_block(_STARTS[self._kind])
@@ -186,11 +190,9 @@ class StreamEncoder:
                 return notes + self._stop_block()
             case RefusalPart() if self._head:
                 return self._stop_block()
-            case ToolCallPart() if part.kind is ToolKind.CUSTOM:
-                whole = self._more({"type": "input_json_delta", "partial_json": call_arguments(part)})
-                return whole + self._stop_block()
             case ToolCallPart():
-                return self._stop_block()
+                rest = call_arguments(part) if self._mender is None else self._mender.close()
+                return self._input_json(rest) + self._stop_block()
             case TextPart() | RefusalPart():
                 return b""
             case _:
@@ -223,6 +225,9 @@ class StreamEncoder:
         else:
             out = self._start_block(content, plain=False)
         return out if isinstance(part, ReasoningPart) else out + self._stop_block()
+
+    def _input_json(self, text: str) -> bytes:
+        return self._more({"type": "input_json_delta", "partial_json": text}) if text else b""
 
     def _more(self, delta: JSON) -> bytes:
         return _frame({"type": "content_block_delta", "index": self._index, "delta": delta})

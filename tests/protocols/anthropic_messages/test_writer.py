@@ -207,6 +207,16 @@ def test_pitfall_47_whole_calls_are_mended() -> None:
     )
 
 
+def test_pitfall_47_calls_are_mended_as_they_arrive() -> None:
+    tool = msgspec.structs.replace(RUN, parameters={"type": "object", "properties": {"n": {"type": "string"}}})
+    call = ToolCallPart("a", "run", '{"n": 4}')
+    deltas = [PartDelta(0, piece) for piece in ('{"n"', ": ", "4", "}")]
+    events = [ResponseStart("i", "m"), PartStart(0, ToolCallPart("a", "run")), *deltas, PartEnd(0, call)]
+    end = ResponseEnd(FinishReason(FinishKind.TOOL_CALLS))
+    written = write(*events, end, request=Request("m", tools=(tool,)))
+    assert accumulated(written).content[0].input == {"n": "4"}  # type: ignore[union-attr]
+
+
 def test_what_has_no_block_of_its_own() -> None:
     message = accumulated(write(*whole(RefusalPart("no"), ImagePart("https://x/y.png"), TextPart(""))))
     assert [block.text for block in message.content] == ["no", "![image](https://x/y.png)"]  # type: ignore[union-attr]
