@@ -9,6 +9,7 @@ from axonhub_cli.protocols.schema import Schema, below, repair_arguments
 
 _CHARACTERS = re.compile(r'[^"\\]*(?:\\.[^"\\]*)*', re.DOTALL)  # of a string, as many as are whole
 _STRING = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"', re.DOTALL)
+_KEY = 1024  # characters; what is longer is a text that lost its place in broken JSON
 _LITERAL = re.compile(r'[^\s"{}\[\],:]+')
 
 
@@ -56,10 +57,10 @@ class Mender:
             pieces.append(self._literal(literal[0]))
             return literal.end()
         end = at + 1
-        if text[at] == '"' and self._wants_key():
-            if (key := _STRING.match(text, at)) is None:
-                return at
+        if text[at] == '"' and self._wants_key() and (key := _STRING.match(text, at)):
             self._key, end = key[1], key.end()
+        elif text[at] == '"' and self._wants_key() and len(text) - at < _KEY:
+            return at
         elif text[at] == '"':
             self._inside = True
         else:

@@ -51,6 +51,7 @@ def test_broken_json_reads_the_same_however_it_is_cut(arguments: str, cuts: list
         ('{"id": "a \\u00', '{"id": "a \\u00'),
         ('{"id": 1', '{"id": '),
         ('{"i', "{"),
+        ('{"' + "i" * 2000, '{"' + "i" * 2000),
     ],
 )
 def test_only_what_may_change_waits(arguments: str, at_once: str) -> None:
