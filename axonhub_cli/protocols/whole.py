@@ -23,15 +23,10 @@ from axonhub_cli.vendors import Quirks
 MAX_BODY = 64 * 1024 * 1024  # bytes of a whole answer
 
 
-class _EmbeddingUsage(msgspec.Struct):
-    prompt_tokens: int | None = None
-    total_tokens: int | None = None
-
-
 class _Embeddings(msgspec.Struct):
     data: list[msgspec.Raw]
-    model: str | None = None
-    usage: _EmbeddingUsage | None = None
+    model: Any = None
+    usage: Any = None
 
 
 _EMBEDDINGS = msgspec.json.Decoder(_Embeddings)
@@ -91,11 +86,18 @@ def embeddings(upstream: UpstreamCodec, data: bytes) -> Whole:
         answer = _EMBEDDINGS.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Failure(_not_an_answer(upstream, data)) from None
-    counts = answer.usage or _EmbeddingUsage()
-    asked, total = counts.prompt_tokens, counts.total_tokens
+    asked, total = _count(answer.usage, "prompt_tokens"), _count(answer.usage, "total_tokens")
+    asked = total if asked is None else asked  # Voyage tells the total alone
     output = max(0, total - asked) if asked is not None and total is not None else None
     usage = Usage(input=asked, output=output) if asked is not None else None
-    return Whole(data, Watch(output=True, ended=True, usage=usage, model=answer.model), None)
+    model = answer.model if isinstance(answer.model, str) else None
+    return Whole(data, Watch(output=True, ended=True, usage=usage, model=model), None)
+
+
+def _count(usage: Any, name: str) -> int | None:
+    """What is no number counts nothing: the vectors beside it are good all the same."""
+    value = usage.get(name) if isinstance(usage, dict) else None
+    return int(value) if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0 else None
 
 
 def decode_body(upstream: UpstreamCodec, data: bytes, quirks: Quirks) -> Response:

@@ -124,6 +124,23 @@ async def test_another_channel_embeds(tmp_path, script):
     assert json.loads(text)["data"][0]["embedding"] == VECTOR
 
 
+@pytest.mark.parametrize(
+    ("usage", "counted"),
+    [
+        ({"prompt_tokens": 7.0, "total_tokens": 7.0}, 7),
+        ({"total_tokens": 7}, 7),
+        ({"prompt_tokens": "7"}, None),
+        ([], None),
+    ],
+)
+async def test_vectors_beside_odd_counts(tmp_path, usage, counted):
+    rows = [{"object": "embedding", "index": 0, "embedding": VECTOR}]
+    script = answers(200, {"object": "list", "data": rows, "model": 1, "usage": usage})
+    async with Upstream(script) as up, hub(tmp_path, [channel("a", up.url)]) as h:
+        assert len((await clients(h).openai.embeddings.create(**ASKED)).data) == 1
+        assert (await h.finished()).input_tokens == counted
+
+
 async def test_errors_in_openais_shape(tmp_path):
     async with Upstream(failing(400, "input is too long")) as up, hub(tmp_path, [channel("a", up.url)]) as h:
         sdk = clients(h).openai
