@@ -41,10 +41,12 @@ _STATUSES: dict[int, ErrorKind] = {
     408: ErrorKind.TIMEOUT,
     409: ErrorKind.SERVER_ERROR,
     413: ErrorKind.TOO_LARGE,
+    421: ErrorKind.BAD_GATEWAY,
     425: ErrorKind.SERVER_ERROR,
     429: ErrorKind.RATE_LIMIT,
     451: ErrorKind.PERMISSION,
-    499: ErrorKind.CANCELED,
+    498: ErrorKind.OVERLOADED,  # Groq: no capacity for the flex tier
+    499: ErrorKind.SERVER_ERROR,  # somebody behind it hung up; a client of ours that does is not asked any more
     500: ErrorKind.SERVER_ERROR,
     501: ErrorKind.INVALID_REQUEST,
     502: ErrorKind.BAD_GATEWAY,

@@ -109,11 +109,15 @@ _BY_FAULT = {
     Fault.EMPTY: _Class(retries=1, backoff=False),  # chance of the model's, not a fault of the channel's
 }
 _BY_STATUS = {
+    403: _FAULTY,  # a web page, as 404 here: words of an API make it one of `_KEY_KINDS`
+    404: _FAULTY,
     405: _FAULTY,
     408: _Class(retries=1),
     409: _Class(retries=1),
+    421: _FAULTY,
     425: _Class(retries=1),
     451: _FAULTY,
+    501: _HOP,
 }
 _BY_KIND = {
     ErrorKind.INVALID_REQUEST: _FINAL,
@@ -124,7 +128,6 @@ _BY_KIND = {
     ErrorKind.PERMISSION: _HOP,
     ErrorKind.QUOTA: _HOP,
     ErrorKind.RATE_LIMIT: _HOP,
-    ErrorKind.NOT_FOUND: _HOP,
     ErrorKind.OVERLOADED: _SHAKY,
     ErrorKind.SERVER_ERROR: _SHAKY,
     ErrorKind.BAD_GATEWAY: _SHAKY,
@@ -206,8 +209,8 @@ _CLIENT_BY_FAULT: dict[str, tuple[ErrorKind, int, str]] = {
 def _row(error: APIError) -> _Class:
     if error.code in _CLIENT_BY_FAULT:
         return _BY_FAULT[Fault(error.code)]
-    if error.kind is ErrorKind.NOT_FOUND and not _is_model(error):
-        return _FAULTY
+    if error.kind is ErrorKind.NOT_FOUND:
+        return _HOP if _is_model(error) else _FAULTY
     if error.kind in _KEY_KINDS:
         return _BY_KIND[error.kind]
     return _BY_STATUS.get(error.status, _BY_KIND[error.kind])

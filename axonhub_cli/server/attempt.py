@@ -173,12 +173,10 @@ class Attempt:
     async def _open(self, transports: Transports) -> Reply:
         reply = self._reply = await transports.send(await self._signed(transports))
         self._journal.attempt_note(http_status=reply.status, upstream_request_id=_request_id(reply.headers))
-        if 300 <= reply.status < 400:
-            raise Failure(faults.redirected(reply.status))
+        if error := faults.no_answer(reply.status, reply.headers):
+            raise Failure(error)
         if reply.status >= 400:
             raise Failure(await self._refusal(reply))
-        if "html" in reply.headers.get("content-type", ""):
-            raise Failure(faults.web_page())
         return reply
 
     async def _signed(self, transports: Transports) -> Outgoing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import ssl
+from collections.abc import Mapping
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
@@ -69,6 +70,19 @@ def redirected(status: int) -> APIError:
     return APIError(ErrorKind.BAD_GATEWAY, words, 502, code=Fault.REDIRECT, upstream=True)
 
 
+def no_answer(status: int, headers: Mapping[str, str]) -> APIError | None:
+    """What the head of an answer says that cannot be one of a model's, nor an upstream's error."""
+    if 300 <= status < 400:
+        return redirected(status)
+    if status == 407:
+        return _proxy_failed()
+    return web_page(status) if status < 300 and "html" in headers.get("content-type", "") else None
+
+
+def _proxy_failed() -> APIError:
+    return connect_failed("The channel's proxy could not be used.")
+
+
 def unusable_key(words: str) -> APIError:
     """A key of ours for the upstream that cannot be sent: the next key or channel may do."""
     return APIError(ErrorKind.AUTHENTICATION, words, 401, code="unusable_key", upstream=True)
@@ -82,7 +96,7 @@ def before_answer(error: Exception, reused: bool) -> APIError:
         case aiohttp.ClientSSLError() | aiohttp.ServerFingerprintMismatch() | ssl.SSLError():
             return tls_failed("No TLS connection to the upstream could be made.")
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
-            return connect_failed("The channel's proxy could not be used.")
+            return _proxy_failed()
         case aiohttp.ClientConnectorDNSError():
             return connect_failed("The upstream's host name could not be resolved.")
         case aiohttp.ClientConnectorError():

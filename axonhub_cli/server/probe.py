@@ -148,12 +148,10 @@ async def _whole(reply: Reply) -> bytes:
 
 
 async def _check(codec: UpstreamCodec, reply: Reply) -> None:
-    if 300 <= reply.status < 400:
-        raise Failure(faults.redirected(reply.status))
+    if error := faults.no_answer(reply.status, reply.headers):
+        raise Failure(error)
     if reply.status >= 400:
         raise Failure(codec.decode_error(reply.status, reply.headers, await _whole(reply)))
-    if "html" in reply.headers.get("content-type", ""):
-        raise Failure(faults.web_page(reply.status))
 
 
 def _json(data: bytes) -> Any:

@@ -94,6 +94,28 @@ async def test_f1_refused_fails_over_at_once(tmp_path):
         assert time.monotonic() - start < 0.5
 
 
+@pytest.mark.parametrize(
+    ("script", "calls", "alone", "told"),
+    [
+        (answers(407, b"who are you?", "text/plain"), 1, 1, 503),  # a proxy before an http:// channel
+        (answers(421, {"error": {"message": "not me"}}), 1, 1, 502),
+        (answers(498, {"error": {"message": "no capacity"}}), 2, 2, 503),
+        (answers(499, {"error": {"message": "cancelled"}}), 2, 2, 503),
+        (answers(501, {"error": {"message": "not implemented"}}), 1, 1, 400),
+        (answers(403, b"<html>blocked</html>", "text/html"), 1, 1, 502),
+        (answers(404, b"<html>nope</html>", "text/html"), 1, 1, 502),
+    ],
+)
+async def test_5_1_what_says_nothing_of_the_request_goes_on(tmp_path, script, calls, alone, told):
+    async with Upstream(script) as bad, Upstream(streams()) as good:
+        async with hub(tmp_path / "two", [channel("bad", bad.url), channel("good", good.url)]) as h:
+            assert (await h.ask())[0] == 200
+        assert len(bad.calls) == calls
+        async with hub(tmp_path / "one", [channel("bad", bad.url)]) as h:
+            assert (await h.ask())[0] == told
+        assert len(bad.calls) == calls + alone
+
+
 async def test_f1_unknown_host_and_broken_tls_fail_over(tmp_path):
     async def no_tls(_reader, writer):
         writer.write(b"this is not TLS" * 10)
