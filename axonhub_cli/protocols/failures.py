@@ -49,17 +49,10 @@ _STATUSES: dict[int, ErrorKind] = {
     499: ErrorKind.SERVER_ERROR,  # somebody behind it hung up; a client of ours that does is not asked any more
     500: ErrorKind.SERVER_ERROR,
     501: ErrorKind.INVALID_REQUEST,
-    502: ErrorKind.BAD_GATEWAY,
     503: ErrorKind.OVERLOADED,
-    504: ErrorKind.TIMEOUT,
-    520: ErrorKind.BAD_GATEWAY,
-    521: ErrorKind.BAD_GATEWAY,
-    522: ErrorKind.TIMEOUT,
-    523: ErrorKind.BAD_GATEWAY,
-    524: ErrorKind.TIMEOUT,
-    525: ErrorKind.BAD_GATEWAY,
-    526: ErrorKind.BAD_GATEWAY,
     529: ErrorKind.OVERLOADED,
+    **dict.fromkeys((502, 520, 521, 523, 525, 526), ErrorKind.BAD_GATEWAY),
+    **dict.fromkeys((504, 522, 524), ErrorKind.TIMEOUT),
 }
 
 # Vendors' own words, lower case. These say more than the status does.
@@ -185,6 +178,8 @@ _POLICY = re.compile(
     r"input was flagged|requires moderation|violates usage guidelines|content[ _]policy|request blocked: ",
     re.IGNORECASE,
 )
+# A 404 about what a request refers to, as OpenAI and Anthropic word it: path and model are right.
+_NO_ITEM = re.compile(r"(?i)(?<!model )\bwith ids? .{1,200} not found|no such file object|\bfile not found: \w")
 _BAD_KEY = re.compile(r"api key not valid|invalid api key|incorrect api key|invalid_api_key", re.IGNORECASE)
 _NO_MODEL = re.compile(
     r"model [`'\"]?[\w./:@-]+[`'\"]? (?:does not exist|not found|is not supported|not exist)"
@@ -232,7 +227,8 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> APIError
         words.message = _plain_text(raw, html) or f"The upstream answered {status} without a word."
     kind = ErrorKind.BAD_GATEWAY if html and status in {403, 404, 405} else _kind(status, words)
     wait = _header_wait(headers)
-    own = status >= 400 and not (status == 403 and kind is ErrorKind.INVALID_REQUEST)  # which is about a key to clients
+    # To clients a 403 is about a key, and a 404 about a path or a model.
+    own = status >= 400 and not (status in {403, 404} and kind is ErrorKind.INVALID_REQUEST)
     return APIError(
         kind,
         words.message[:_MESSAGE_LIMIT],
@@ -334,6 +330,8 @@ def _kind(status: int, words: _Words) -> ErrorKind:
     if is_context_length(words.message) and status not in {401, 402, 403, 404, 429}:
         return ErrorKind.CONTEXT_LENGTH
     if status in {200, 403} and _POLICY.search(words.message):
+        return ErrorKind.INVALID_REQUEST
+    if status == 404 and _NO_ITEM.search(words.message):
         return ErrorKind.INVALID_REQUEST
     for word in said:
         if kind := _CODES.get(word):

@@ -73,6 +73,12 @@ def test_other_things_are_not_the_context(message: str) -> None:
         (400, {"detail": "Unsupported parameter: store"}, "invalid_request", "Unsupported parameter: store"),
         (422, {"detail": [{"loc": ["body", "x"], "msg": "field required"}]}, "invalid_request", "field required"),
         (404, {"error": {"message": "The model `x` does not exist", "code": "model_not_found"}}, "not_found", None),
+        (404, {"error": {"message": "Model with id 'x' not found."}}, "not_found", None),
+        (404, {"error": {"message": "Item with id 'msg_1' not found.", "param": "input"}}, "invalid_request", None),
+        (404, {"error": {"message": "Container with id 'cntr_1' not found."}}, "invalid_request", None),
+        (404, {"error": {"message": "No such File object: file-1", "param": "file_id"}}, "invalid_request", None),
+        (404, {"error": {"type": "not_found_error", "message": "File not found: file_1"}}, "invalid_request", None),
+        (404, {"error": {"message": "Invalid URL (POST /v1/x)", "type": "invalid_request_error"}}, "not_found", None),
         (400, {"error": {"message": "Model x does not exist"}}, "not_found", None),
         (401, {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}, "authentication", None),
         (
