@@ -164,15 +164,25 @@ class Attempt:
 
     def _shown(self, headers: Mapping[str, str]) -> dict[str, str]:
         """What a client may learn of the upstream's own headers; little where its answer was translated."""
-        shown = {"x-upstream-request-id": request_id} if (request_id := _request_id(headers)) else {}
+        shown = {"x-upstream-request-id": request_id} if (request_id := self._request_id(headers)) else {}
         if self._prepared.raw:
             prefixes = self._asked.codec.manners.shown_prefixes
-            shown |= {name: value for name, value in headers.items() if name.startswith(prefixes) and _fits(value)}
+            shown |= {name: value for name, value in headers.items() if name.startswith(prefixes) and self._fits(value)}
         return shown
+
+    def _request_id(self, headers: Mapping[str, str]) -> str | None:
+        names = ("x-request-id", "request-id", "x-amzn-requestid")
+        return next((found for name in names if (found := headers.get(name)) and self._fits(found)), None)
+
+    def _fits(self, value: str) -> bool:
+        """Whether a header of an upstream's can be one of ours: who writes it to the client takes no control
+        characters, and it may be a key that the upstream repeats."""
+        shown = any(secret in value for secret in self._prepared.call.secrets)
+        return len(value) <= _MAX_SHOWN and value.isprintable() and not shown
 
     async def _open(self, transports: Transports) -> Reply:
         reply = self._reply = await transports.send(await self._signed(transports))
-        self._journal.attempt_note(http_status=reply.status, upstream_request_id=_request_id(reply.headers))
+        self._journal.attempt_note(http_status=reply.status, upstream_request_id=self._request_id(reply.headers))
         if error := faults.no_answer(reply.status, reply.headers):
             raise Failure(error)
         if reply.status >= 400:
@@ -243,13 +253,3 @@ class Attempt:
             if size > most:
                 raise Failure(faults.not_an_api("The upstream's answer is too large."))
             chunks.append(data)
-
-
-def _request_id(headers: Mapping[str, str]) -> str | None:
-    names = ("x-request-id", "request-id", "x-amzn-requestid")
-    return next((found for name in names if (found := headers.get(name)) and _fits(found)), None)
-
-
-def _fits(value: str) -> bool:
-    """Whether a header of an upstream's can be one of ours: who writes it to the client takes no control characters."""
-    return len(value) <= _MAX_SHOWN and value.isprintable()

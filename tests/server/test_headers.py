@@ -7,7 +7,7 @@ import zlib
 import pytest
 
 from axonhub_cli.server.limits import MIB
-from tests.server.hub import channel, hub, kinds
+from tests.server.hub import UPSTREAM_KEY, channel, hub, kinds
 from tests.server.upstreams import Upstream, answers, chat_answer, chat_stream, responses_events, streams
 
 # What tells a client things that are not so here (pitfalls 55, 165, 170, 171).
@@ -53,10 +53,12 @@ async def test_no_mark_of_an_upstreams_reaches_the_client(tmp_path, kind, stream
 
 
 @pytest.mark.parametrize(
-    "value", ["a\rb", "a\x01b", "a\0b", "a\x7f", "a" * 20_000], ids=["cr", "soh", "nul", "del", "long"]
+    "value",
+    ["a\rb", "a\x01b", "a\0b", "a\x7f", "a" * 20_000, f"a-{UPSTREAM_KEY}"],
+    ids=["cr", "soh", "nul", "del", "long", "key"],
 )
 @pytest.mark.parametrize("stream", [True, False])
-async def test_a_header_that_cannot_be_shown_costs_no_answer(tmp_path, value, stream):
+async def test_a_header_that_cannot_be_shown_costs_no_answer(tmp_path, value, stream):  # reliability K5
     extra = (f"x-request-id: {value}", f"x-ratelimit-limit-tokens: {value}", "x-ratelimit-remaining-tokens: 5")
     script = answers(200, b"".join(chat_stream()) if stream else chat_answer(), extra=extra)
     payload = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": stream}
@@ -64,6 +66,7 @@ async def test_a_header_that_cannot_be_shown_costs_no_answer(tmp_path, value, st
         status, told, text = await h.ask("/v1/chat/completions", payload)
         record = await h.finished()
     assert status == 200 and "Hello" in text and record.status == "completed"
+    assert h.records.attempts_of_last()[-1].upstream_request_id is None
     assert {name for name in told if name.startswith("x-")} == {"x-axonhub-request-id", "x-ratelimit-remaining-tokens"}
 
 
