@@ -225,15 +225,15 @@ def read_error(status: int, headers: Mapping[str, str], body: bytes) -> APIError
         _collect(payload, words, 0)
     if not words.message:
         words.message = _plain_text(raw, html) or f"The upstream answered {status} without a word."
-    kind = ErrorKind.BAD_GATEWAY if html and status in {403, 404, 405} else _kind(status, words)
+    page = html and status in {200, 403, 404, 405}  # somebody's site: the address is wrong, not what was asked
+    kind = ErrorKind.BAD_GATEWAY if page else _kind(status, words)
     wait = _header_wait(headers)
-    # To clients a 403 is about a key, and a 404 about a path or a model.
-    own = status >= 400 and not (status in {403, 404} and kind is ErrorKind.INVALID_REQUEST)
+    own = status >= 400 and not (status in {403, 404} and kind is ErrorKind.INVALID_REQUEST)  # of keys and paths
     return APIError(
         kind,
         words.message[:_MESSAGE_LIMIT],
         status if own else STATUS_OF_KIND[kind],
-        code=words.code,
+        code="not_an_api" if page else words.code,
         param=words.param,
         retry_after=words.wait if wait is None else wait,
         raw=raw,

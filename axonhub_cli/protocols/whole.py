@@ -170,5 +170,5 @@ def _object(data: bytes) -> dict[str, Any] | None:
 
 def _not_an_answer(upstream: UpstreamCodec, data: bytes) -> APIError:
     """HTML, an empty body, a list: the codec may still find words in it; the status 200 it came with is no use."""
-    error = upstream.decode_error(502, {}, data)
+    error = upstream.decode_error(200, {}, data)
     return replace(error, kind=ErrorKind.BAD_GATEWAY, status=502, upstream=True)

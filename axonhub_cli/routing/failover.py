@@ -109,8 +109,6 @@ _BY_FAULT = {
     Fault.EMPTY: _Class(retries=1, backoff=False),  # chance of the model's, not a fault of the channel's
 }
 _BY_STATUS = {
-    403: _FAULTY,  # a web page, as 404 here: words of an API make it one of `_KEY_KINDS`
-    404: _FAULTY,
     405: _FAULTY,
     408: _Class(retries=1),
     409: _Class(retries=1),

@@ -104,6 +104,8 @@ async def test_f1_refused_fails_over_at_once(tmp_path):
         (answers(501, {"error": {"message": "not implemented"}}), 1, 1, 400),
         (answers(403, b"<html>blocked</html>", "text/html"), 1, 1, 502),
         (answers(404, b"<html>nope</html>", "text/html"), 1, 1, 502),
+        (answers(200, b"<!DOCTYPE html><html>login</html>", None), 1, 1, 502),
+        (answers(200, b"<html>login</html>", "text/plain"), 1, 1, 502),
     ],
 )
 async def test_5_1_what_says_nothing_of_the_request_goes_on(tmp_path, script, calls, alone, told):
