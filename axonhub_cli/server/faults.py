@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import ssl
 from collections.abc import Mapping
@@ -88,6 +89,25 @@ def unusable_key(words: str) -> APIError:
     return APIError(ErrorKind.AUTHENTICATION, words, 401, code="unusable_key", upstream=True)
 
 
+_SCARCE = (errno.EMFILE, errno.ENFILE)
+_SCARCE_FILES = APIError(
+    ErrorKind.OVERLOADED,
+    "axonhub may open no more connections (too many open files).",
+    503,
+    code="server_is_overloaded",
+    retry_after=1.0,
+)
+
+
+def _can_open() -> bool:
+    """Whether there is a descriptor left: where there is none, names cannot be resolved, and nobody says why."""
+    try:
+        os.close(os.open(os.devnull, os.O_RDONLY))
+    except OSError as problem:
+        return problem.errno not in _SCARCE
+    return True
+
+
 def before_answer(error: Exception, reused: bool) -> APIError:
     """What an exception means that came before the answer's headers. Words name no address: they reach clients."""
     match error:
@@ -97,6 +117,8 @@ def before_answer(error: Exception, reused: bool) -> APIError:
             return tls_failed("No TLS connection to the upstream could be made.")
         case aiohttp.ClientProxyConnectionError() | aiohttp.ClientHttpProxyError():
             return _proxy_failed()
+        case aiohttp.ClientConnectorError() if error.errno in _SCARCE or not _can_open():
+            return _SCARCE_FILES
         case aiohttp.ClientConnectorDNSError():
             return connect_failed("The upstream's host name could not be resolved.")
         case aiohttp.ClientConnectorError():

@@ -1,10 +1,13 @@
 """Bytes from an upstream arrive whole, also where they come faster than they are read."""
 
 import asyncio
+import errno
+import resource
 import ssl
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 
+import aiohttp
 import pytest
 import uvloop
 from aiohttp import connector as aiohttp_connector
@@ -17,7 +20,7 @@ from cryptography.x509.oid import NameOID
 
 from axonhub_cli.llm.errors import Failure
 from axonhub_cli.routing.failover import Fault
-from axonhub_cli.server import connector
+from axonhub_cli.server import connector, faults
 from axonhub_cli.server.connector import UpstreamConnection
 from axonhub_cli.server.limits import Limits
 from axonhub_cli.server.upstream import Outgoing, Upstream
@@ -271,6 +274,25 @@ async def test_l4_no_call_waits_for_another_to_end():
         for reply in replies:
             reply.close()
         await upstream.close()
+
+
+@pytest.mark.parametrize(
+    ("error", "files", "ours"),
+    [
+        (aiohttp.ClientConnectorError(None, OSError(errno.EMFILE, "")), None, True),
+        (aiohttp.ClientConnectorError(None, OSError(errno.ECONNREFUSED, "")), None, False),
+        (aiohttp.ClientConnectorDNSError(None, OSError(-3, "")), 0, True),
+        (aiohttp.ClientConnectorDNSError(None, OSError(-3, "")), None, False),
+    ],
+)
+def test_too_many_open_files_are_no_fault_of_the_upstream(error, files, ours):
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limits[0] if files is None else files, limits[1]))
+    try:
+        told = faults.before_answer(error, False)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+    assert (told.status, not told.upstream, "too many open files" in told.message) == (503, ours, ours)
 
 
 @pytest.mark.parametrize("own", [True, False], ids=["the channel's own", "none"])
