@@ -33,7 +33,8 @@ def print_last(store: Store, wanted: RequestFilter, number: int, out: Output) ->
 def follow(
     store: Store, wanted: RequestFilter, number: int, out: Output, *, sleep: Callable[[float], None] = time.sleep
 ) -> None:
-    """Shows the last requests and then each that finishes, until interrupted."""
+    """Shows the last requests and then each that finishes, until interrupted. Raises StoreError where the database is
+    moved or deleted."""
     settle(store)
     with open_screen(out) as screen:
         watcher = _Watcher(store, wanted)
@@ -42,8 +43,10 @@ def follow(
             if _reader_gone():
                 break
             sleep(POLL_S)
-            if turn % _SETTLE_TURNS == 0 and watcher.running and settle(store, watcher.running):
-                watcher.look_again()
+            if turn % _SETTLE_TURNS == 0:
+                store.revision()  # an error where the file was moved or deleted: it would be looked at for ever
+                if watcher.running and settle(store, watcher.running):
+                    watcher.look_again()
             screen.show(watcher.look(), watcher.running, now_ms())
 
 

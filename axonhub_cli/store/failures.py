@@ -66,7 +66,7 @@ def read_only(path: Path) -> StoreError:
 def moved(path: Path) -> StoreError:
     """The file is not where it was opened."""
     return StoreError(
-        f"the database {path} was moved or deleted, and is read anew after a restart only", "Start the server anew."
+        f"the database {path} was moved or deleted, and is read anew after a restart only", "Start this command anew."
     )
 
 

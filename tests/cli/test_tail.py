@@ -81,6 +81,18 @@ def test_follows_from_before_the_database_exists(tail, home):
     assert b"Traceback" not in process.stderr.read()
 
 
+@pytest.mark.parametrize("anew", [False, True], ids=["gone", "replaced"])
+def test_ends_with_a_word_where_the_database_is_no_longer_there(tail, store, home, anew):
+    process = tail("--json")
+    store.traces.save([record(1)])
+    wait(lambda: len(process.lines()) == 1)
+    (home / "axonhub.db").rename(home / "old.db")
+    if anew:
+        open_store(Home(home, home), Config()).close()
+    assert process.wait(10) == 1
+    assert b"axonhub.db was moved or deleted" in process.stderr.read()
+
+
 def test_what_a_killed_server_left_running_ends(tail, store, cli):
     server = subprocess.Popen(["sleep", "60"])
     store.traces.save([record(1, **RUNNING, server=f"{socket.gethostname()}:{server.pid}")])
