@@ -31,13 +31,14 @@ def probe(
     as_json: JsonOption = False,
 ) -> None:
     """Send one tiny real request with each of its keys: latency, tokens, or the upstream's own error."""
+    app = CliContext.of(ctx)
+    channel = app.store.channels.get(name)
+    check_channel(channel)
+
     import asyncio
 
     from axonhub_cli.server.probe import probe_channel
 
-    app = CliContext.of(ctx)
-    channel = app.store.channels.get(name)
-    check_channel(channel)
     chosen = model or _first_model(app, channel)
     out = app.output(as_json)
     results = [(source, asyncio.run(probe_channel(channel, key, chosen))) for source, key in _key_values(app, channel)]
@@ -60,15 +61,16 @@ def models(
     as_json: JsonOption = False,
 ) -> None:
     """List what the upstream says it has."""
+    app = CliContext.of(ctx)
+    channel = app.store.channels.get(name)
+    _, key = _key_values(app, channel)[0]
+
     import asyncio
 
     from msgspec.structs import replace
 
     from axonhub_cli.server.probe import upstream_models
 
-    app = CliContext.of(ctx)
-    channel = app.store.channels.get(name)
-    _, key = _key_values(app, channel)[0]
     found = asyncio.run(upstream_models(channel, key))
     out = app.output(as_json)
     if refresh and found:

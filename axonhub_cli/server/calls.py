@@ -28,7 +28,7 @@ from axonhub_cli.server.upstream import USER_AGENT, Outgoing
 from axonhub_cli.vendors import Quirks
 from axonhub_cli.vendors.rows import RESPONSES
 
-_MAX_MODEL = 256
+MAX_MODEL = 256
 _ABSENT = object()
 
 KeyReader = Callable[[UpstreamKey, Channel], str]
@@ -75,8 +75,8 @@ def _model(payload: Mapping[str, Any]) -> str:
     model = payload.get("model")
     if not isinstance(model, str) or not model.strip():
         raise invalid("`model` must be the name of a model.", param="model")
-    if len(model) > _MAX_MODEL or not model.isprintable():
-        raise invalid(f"`model` must be at most {_MAX_MODEL} printable characters.", param="model")
+    if len(model) > MAX_MODEL or not model.isprintable():
+        raise invalid(f"`model` must be at most {MAX_MODEL} printable characters.", param="model")
     return model
 
 

@@ -13,15 +13,15 @@ from axonhub_cli import demo, vendors
 from axonhub_cli.entities import Channel
 from axonhub_cli.errors import AxonHubError
 from axonhub_cli.llm.content import TextPart
-from axonhub_cli.llm.errors import APIError, Failure
+from axonhub_cli.llm.errors import Failure
 from axonhub_cli.llm.events import PartDelta, PartEnd, StreamEvent
 from axonhub_cli.llm.fold import fold
 from axonhub_cli.llm.request import Message, Request, Role
 from axonhub_cli.llm.response import Response, Usage
 from axonhub_cli.protocols import registry
 from axonhub_cli.protocols.base import Call, Operation, UpstreamCodec
-from axonhub_cli.routing.failover import Fault
 from axonhub_cli.server import address, faults
+from axonhub_cli.server.calls import MAX_MODEL
 from axonhub_cli.server.limits import Limits
 from axonhub_cli.server.reloader import DEMO
 from axonhub_cli.server.reply import Reply
@@ -53,7 +53,7 @@ async def probe_channel(channel: Channel, key: str | None, model: str) -> ProbeR
     try:
         first, response = await _ask(transports, channel, key or "", model, start)
     except Failure as failure:
-        return ProbeResult(False, _ms(start), error=_words(failure.error))
+        return ProbeResult(False, _ms(start), error=failure.error.message)
     except AxonHubError as problem:
         return ProbeResult(False, _ms(start), error=problem.message, hint=problem.hint)
     finally:
@@ -63,7 +63,8 @@ async def probe_channel(channel: Channel, key: str | None, model: str) -> ProbeR
 
 
 async def upstream_models(channel: Channel, key: str | None) -> list[str]:
-    """The names the upstream lists, in its order. Raises AxonHubError with the upstream's words."""
+    """The names the upstream lists, in its order, once each and without those that no client may ask for. Raises
+    AxonHubError with the upstream's words."""
     if channel.type == DEMO:
         return list(demo.MODELS)
     codec = registry.upstream(vendors.protocols(channel)[0])
@@ -120,15 +121,10 @@ async def _answer(reply: Reply, codec: UpstreamCodec, quirks: Quirks, start: flo
 async def _listed(reply: Reply, codec: UpstreamCodec) -> list[str]:
     try:
         await _check(codec, reply)
-        return codec.decode_models(_json(await _whole(reply)))
+        names = dict.fromkeys(codec.decode_models(_json(await _whole(reply))))
+        return [name for name in names if name.strip() and name.isprintable() and len(name) <= MAX_MODEL]
     finally:
         reply.close()
-
-
-def _words(error: APIError) -> str:
-    """With the status, where one came."""
-    own = error.code in tuple(Fault) and error.code != Fault.NOT_AN_API
-    return error.message if own else f"{error.status}: {error.message}"
 
 
 def _outgoing(channel: Channel, call: Call, body: bytes, key: str, *, stream: bool) -> Outgoing:
@@ -151,7 +147,8 @@ async def _check(codec: UpstreamCodec, reply: Reply) -> None:
     if error := faults.no_answer(reply.status, reply.headers):
         raise Failure(error)
     if reply.status >= 400:
-        raise Failure(codec.decode_error(reply.status, reply.headers, await _whole(reply)))
+        error = codec.decode_error(reply.status, reply.headers, await _whole(reply))
+        raise Failure(replace(error, message=f"{reply.status}: {error.message}"))
 
 
 def _json(data: bytes) -> Any:

@@ -75,6 +75,27 @@ async def test_an_address_that_is_no_api_is_told(script, words):
             await upstream_models(channel("a", up.url), None)
 
 
+async def test_names_that_no_client_may_ask_for_are_not_listed():
+    names = ["a b", "x\ny", "x\x1b[2J", "", " ", "m" * 5000, "a b", "ü"]
+    async with Upstream(answers(200, {"data": [{"id": name} for name in names]})) as up:
+        assert await upstream_models(channel("a", up.url), None) == ["a b", "ü"]
+
+
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        (answers(401, {"error": {"message": "no"}}), "401: no"),
+        (answers(502, b""), "502: The upstream answered 502 without a word."),
+        (answers(200, {"error": {"message": "no"}}), "no"),
+        (answers(200, b"", "text/event-stream"), "The upstream's stream ended"),
+        (answers(200, b"<html>", "text/html"), "The upstream answered with a web page"),
+    ],
+)
+async def test_only_a_status_that_came_is_told(script, words):
+    async with Upstream(script) as up:
+        assert (await probe_channel(channel("a", up.url), None, "m")).error.startswith(words)
+
+
 async def test_a_list_that_is_no_json_is_not_an_empty_one():
     async with Upstream(answers(200, b"nonsense", "text/plain")) as up:
         with pytest.raises(AxonHubError, match="not JSON"):
