@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import select
+import stat
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
@@ -102,8 +104,12 @@ class LogFile:
 
 
 def _open(path: Path) -> FileIO:
-    """Created 0600, whatever the umask; unbuffered."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    """Created 0600, whatever the umask; unbuffered. A pipe would be waited for: it is refused with OSError."""
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK
+    descriptor = os.open(path, flags, 0o600)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "it is no file")
     return os.fdopen(descriptor, "ab", buffering=0)
 
 

@@ -185,6 +185,19 @@ def test_a_file_that_cannot_be_opened_costs_its_lines_and_nothing_else(tmp_path,
     assert path.read_text().endswith("info    two\n")
 
 
+def test_a_pipe_in_the_place_of_the_file_is_not_waited_for(tmp_path, restored):
+    stream = io.StringIO()
+    os.mkfifo(tmp_path / "axonhub.log")
+    log.setup("info", "text", tmp_path, stream)
+    log.LOGGER.info("one")  # nobody reads it
+    reader = os.open(tmp_path / "axonhub.log", os.O_RDONLY | os.O_NONBLOCK)
+    log.LOGGER.info("two")  # somebody does
+    os.close(reader)
+    said = [line.split(" ", 1)[1] for line in stream.getvalue().splitlines()]
+    assert [said[0], *said[2:]] == ["info    one", "info    two"]
+    assert said[1].startswith("warning the log's file cannot be written")
+
+
 def test_a_file_that_was_deleted_is_made_anew(tmp_path, restored):
     log.setup("info", "text", tmp_path, io.StringIO())
     log.LOGGER.info("one")
