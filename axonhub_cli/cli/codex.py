@@ -165,10 +165,11 @@ def token(
     home: Annotated[str | None, typer.Option(metavar="DIR", help="The hub's home.")] = None,
 ) -> None:
     """Print the key Codex shows to the hub; run by Codex itself after `setup --auth command`."""
-    from axonhub_cli.integrations.client_keys import ClientKeys
+    from axonhub_cli.integrations.client_keys import FILE, ClientKeys
 
     app = CliContext(home) if home else CliContext.of(ctx)
-    stored = ClientKeys(app.home, app.secret).get(key)
+    # In a folder that is no home nothing is made, no secret either.
+    stored = ClientKeys(app.home, app.secret).get(key) if (app.home.data / FILE).exists() else None
     if stored is None:
         raise ConfigError(f"no key is stored under {key}", f"axonhub codex setup --auth command --key {key}")
     app.output().value(stored)

@@ -17,7 +17,7 @@ from axonhub_cli.files import folder_lock, read_limited, replace_file
 from axonhub_cli.paths import Home
 from axonhub_cli.secrets import decrypt, encrypt
 
-_FILE = "client-keys.json"
+FILE = "client-keys.json"
 _PURPOSE = "client key"
 _MAX_BYTES = 1 << 20
 
@@ -31,7 +31,7 @@ class ClientKeys:
 
     @property
     def path(self) -> Path:
-        return self._home.data / _FILE
+        return self._home.data / FILE
 
     def locked(self) -> AbstractContextManager[None]:
         """For as long as a key is made and stored: of two that do so at once each would find the other's half."""

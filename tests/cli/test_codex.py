@@ -244,6 +244,7 @@ def test_no_token_names_the_way_to_one(run: Terminal) -> None:
     with pytest.raises(ConfigError) as refused:
         run("token")
     assert "setup --auth command" in refused.value.hint
+    assert not run.home.exists()  # a mistyped --home makes nothing
 
 
 def test_a_key_that_exists_is_not_to_be_made_again(run: Terminal) -> None:
