@@ -14,13 +14,12 @@ from axonhub_cli.llm.errors import APIError
 from axonhub_cli.llm.events import ResponseStart
 from axonhub_cli.protocols.base import JSON, Codec, Manners, StreamEncoder
 from axonhub_cli.server.calls import Asked
-from axonhub_cli.server.connection import SAFE_HEADERS
+from axonhub_cli.server.connection import REQUEST_ID, SAFE_HEADERS
 from axonhub_cli.server.limits import Limits
 from axonhub_cli.server.watchdog import Watchdog
 
 _MAX_RETRY_AFTER_S = 60
 _JSON = "application/json"
-REQUEST_ID = "x-axonhub-request-id"  # on every answer
 _SDK = "x-stainless-lang"  # of OpenAI's and Anthropic's, in every language
 _COMMENT = b": keepalive\n\n"
 

@@ -9,9 +9,11 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from axonhub_cli import ids
 from axonhub_cli.server.limits import KIB, Limits
 from axonhub_cli.server.log import LOGGER, Rarely
 
+REQUEST_ID = "x-axonhub-request-id"  # on every answer
 SAFE_HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Server": "axonhub"}
 _MALFORMED = msgspec.json.encode(
     {"error": {"message": "The request is not valid HTTP.", "type": "invalid_request_error", "code": "bad_http"}}
@@ -61,7 +63,8 @@ class Connection(web.RequestHandler):
         if request.writer.output_size > 0:
             raise ConnectionError("the response has begun")
         body = _BROKEN if status >= 500 else _MALFORMED
-        response = web.Response(status=status, body=body, content_type="application/json", headers=SAFE_HEADERS)
+        headers = {**SAFE_HEADERS, REQUEST_ID: ids.new_id("req")}
+        response = web.Response(status=status, body=body, content_type="application/json", headers=headers)
         response.force_close()
         return response
 

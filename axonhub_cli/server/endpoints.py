@@ -20,8 +20,8 @@ from axonhub_cli.protocols.base import Codec, Operation
 from axonhub_cli.protocols.openai_responses import COMPACT
 from axonhub_cli.server import auth, body, listings
 from axonhub_cli.server.calls import Asked
-from axonhub_cli.server.client import REQUEST_ID, HTTPClient, base_headers, error_response, json_of
-from axonhub_cli.server.connection import SAFE_HEADERS
+from axonhub_cli.server.client import HTTPClient, base_headers, error_response, json_of
+from axonhub_cli.server.connection import REQUEST_ID, SAFE_HEADERS
 from axonhub_cli.server.exchange import Exchange
 from axonhub_cli.server.hub import Hub
 from axonhub_cli.server.reloader import Live
@@ -85,7 +85,10 @@ async def handle(hub: Hub, request: web.BaseRequest) -> web.StreamResponse:
         hub.refused.warn(f"a request from {request.remote} without a valid key was refused")
         return _refused(codec, auth.REFUSED, close=request.can_read_body)
     if route is None:
-        return _refused(codec, _unknown(request.method, path), close=request.can_read_body)
+        refused = _refused(codec, _unknown(request.method, path), close=request.can_read_body)
+        if refused.status == 405:
+            refused.headers["Allow"] = ", ".join(_methods(path))
+        return refused
     response = await route.handler(hub, request, Caller(live, key, path))
     if not response.prepared:
         response.headers.setdefault(REQUEST_ID, ids.new_id("req"))
@@ -262,11 +265,14 @@ def _refused(codec: Codec, error: APIError, request_id: str | None = None, *, cl
 
 
 def _unknown(method: str, path: str) -> APIError:
-    others = sorted({route.method for route in ROUTES if route.path == path})
-    if others:
+    if others := _methods(path):
         message = f"{path} takes {', '.join(others)}, not {method[:16]}."
         return APIError(ErrorKind.INVALID_REQUEST, message, 405, code="method_not_allowed")
     return APIError(ErrorKind.NOT_FOUND, f"There is no {method[:16]} {path[:200]} here.", 404, code="unknown_route")
+
+
+def _methods(path: str) -> list[str]:
+    return sorted({route.method for route in ROUTES if route.path == path})
 
 
 ROUTES = (

@@ -195,6 +195,7 @@ async def test_every_answer_has_a_request_id(tmp_path):
             path = route.path.replace("*", "m:generateContent")
             async with h.session.request(route.method, h.url + path, headers=auth) as response:
                 assert response.headers["x-axonhub-request-id"].startswith("req_"), (route.method, path)
+        assert b"\r\nx-axonhub-request-id: req_" in await h.raw(b"nonsense\r\n\r\n")
 
 
 async def test_the_demo_channel_needs_no_configuration(tmp_path, caplog):
