@@ -218,7 +218,7 @@ class StreamEncoder:
         content = block(part, self._names)
         if content is None:
             return b""
-        if content["type"] == "text":
+        if content.get("type") == "text":
             self._kind = "text"
             out = self._start_block(_STARTS["text"]) + self._more({"type": "text_delta", "text": content["text"]})
             self._kind = ""

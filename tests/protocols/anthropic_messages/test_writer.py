@@ -15,6 +15,7 @@ from pydantic import TypeAdapter
 from axonhub_cli.llm.content import (
     CustomTool,
     ImagePart,
+    OpaquePart,
     Part,
     ReasoningPart,
     RefusalPart,
@@ -237,6 +238,12 @@ def test_pitfall_79_stop_reasons(reason: FinishReason, word: str) -> None:
     found = write(STARTED, ResponseEnd(reason))
     assert found[-2]["delta"]["stop_reason"] == word and found[-1]["type"] == "message_stop"
     assert CODEC.encode_response(Response("i", "m", (), reason), ASKED)["stop_reason"] == word
+
+
+def test_a_block_without_a_type_breaks_nothing() -> None:
+    part = OpaquePart("anthropic_messages", "", {"input": 1})
+    data = CODEC.stream_encoder(ASKED, "r", 1).encode([STARTED, PartStart(0, part), PartEnd(0, part)])
+    assert b'"input":1' in data
 
 
 def test_one_terminal_whatever_happens() -> None:  # pitfalls 29, 59
