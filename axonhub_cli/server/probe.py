@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from typing import Any
+from collections.abc import Coroutine
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec import Struct
@@ -29,9 +31,11 @@ from axonhub_cli.server.transports import Transports
 from axonhub_cli.server.upstream import USER_AGENT, Outgoing
 from axonhub_cli.vendors import Quirks
 
+T = TypeVar("T")
 _PROMPT = "Reply with the single word: ready"
 _MAX_TOKENS = 256  # models that think need some before the first word
 _LIMITS = Limits(first_byte_s=30.0)
+_PATIENCE_S = 120.0  # for all of it: a person waits
 
 
 class ProbeResult(Struct, frozen=True):
@@ -51,7 +55,7 @@ async def probe_channel(channel: Channel, key: str | None, model: str) -> ProbeR
     transports = Transports(_LIMITS)
     start = time.monotonic()
     try:
-        first, response = await _ask(transports, channel, key or "", model, start)
+        first, response = await _in_time(_ask(transports, channel, key or "", model, start))
     except Failure as failure:
         return ProbeResult(False, _ms(start), error=failure.error.message)
     except AxonHubError as problem:
@@ -75,7 +79,7 @@ async def upstream_models(channel: Channel, key: str | None) -> list[str]:
         raise AxonHubError(f"channel {channel.name}: {failure.error.message}", name_them) from None
     transports = Transports(_LIMITS)
     try:
-        return await _listed(await transports.get(_outgoing(channel, call, b"", key or "", stream=False)), codec)
+        return await _in_time(_listed(transports, _outgoing(channel, call, b"", key or "", stream=False), codec))
     except Failure as failure:
         message = failure.error.message.replace(key, "[key]") if key else failure.error.message
         raise AxonHubError(
@@ -84,6 +88,14 @@ async def upstream_models(channel: Channel, key: str | None) -> list[str]:
         ) from None
     finally:
         await transports.close()
+
+
+async def _in_time(work: Coroutine[Any, Any, T]) -> T:
+    try:
+        async with asyncio.timeout(_PATIENCE_S):
+            return await work
+    except TimeoutError:
+        raise Failure(faults.slow("The upstream did not end its answer in time.")) from None
 
 
 async def _ask(
@@ -118,7 +130,8 @@ async def _answer(reply: Reply, codec: UpstreamCodec, quirks: Quirks, start: flo
         reply.close()
 
 
-async def _listed(reply: Reply, codec: UpstreamCodec) -> list[str]:
+async def _listed(transports: Transports, call: Outgoing, codec: UpstreamCodec) -> list[str]:
+    reply = await transports.get(call)
     try:
         await _check(codec, reply)
         names = dict.fromkeys(codec.decode_models(_json(await _whole(reply))))

@@ -75,6 +75,20 @@ async def test_an_address_that_is_no_api_is_told(script, words):
             await upstream_models(channel("a", up.url), None)
 
 
+async def test_an_upstream_that_begins_and_falls_silent_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr("axonhub_cli.server.probe._PATIENCE_S", 0.3)
+
+    async def script(wire):
+        await wire.head()
+        await wire.silence()
+
+    async with Upstream(script) as up, asyncio.timeout(10):
+        row = channel("a", up.url)
+        assert (await probe_channel(row, None, "m")).error == "The upstream did not end its answer in time."
+        with pytest.raises(AxonHubError, match="did not end its answer in time"):
+            await upstream_models(row, None)
+
+
 async def test_names_that_no_client_may_ask_for_are_not_listed():
     names = ["a b", "x\ny", "x\x1b[2J", "", " ", "m" * 5000, "a b", "ü"]
     async with Upstream(answers(200, {"data": [{"id": name} for name in names]})) as up:
