@@ -182,8 +182,8 @@ _POLICY = re.compile(
 _NO_ITEM = re.compile(r"(?i)(?<!model )\bwith ids? .{1,200} not found|no such file object|\bfile not found: \w")
 _BAD_KEY = re.compile(r"api key not valid|invalid api key|incorrect api key|invalid_api_key", re.IGNORECASE)
 _NO_MODEL = re.compile(
-    r"model [`'\"]?[\w./:@-]+[`'\"]? (?:does not exist|not found|is not supported|not exist)"
-    r"|unknown model|no such model|provided model identifier is invalid",
+    r"model (?:[`'\"]?[\w./:@-]+[`'\"]? )?(?:(?:does )?not exist|not found)|模型不存在|invalid model: |no such model"
+    r"|model [`'\"]?[\w./:@-]+[`'\"]? is not supported|unknown model|not a valid model id|model identifier is invalid",
     re.IGNORECASE,
 )
 _WAIT = re.compile(

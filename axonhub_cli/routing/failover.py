@@ -8,6 +8,7 @@ upstream calls; clients repeat on their own, so every answer here is chosen to m
 from __future__ import annotations
 
 import math
+import re
 from enum import StrEnum
 
 from msgspec import Struct
@@ -131,6 +132,7 @@ _BY_KIND = {
     ErrorKind.BAD_GATEWAY: _SHAKY,
     ErrorKind.TIMEOUT: _FAULTY,
 }
+_MODEL = re.compile(r"model|模型|no endpoints found", re.IGNORECASE)  # OpenRouter's may name what was asked for only
 _ABSENT = frozenset({404, 405})  # how a server says that it has no such path
 _KEY_KINDS = {ErrorKind.AUTHENTICATION, ErrorKind.PERMISSION, ErrorKind.QUOTA, ErrorKind.RATE_LIMIT}
 
@@ -259,9 +261,9 @@ def _backoff(state: AttemptState) -> float:
 
 def _is_model(error: APIError) -> bool:
     """A 404 about the model, not about the path: an HTML page or a bare "Not Found" is a wrong base URL."""
-    if error.code in ("model_not_found", "model_not_available"):
+    if error.code in ("model_not_found", "model_not_available", "DeploymentNotFound"):  # the last is Azure's
         return True
-    return error.kind is ErrorKind.NOT_FOUND and "model" in error.message.lower()
+    return error.kind is ErrorKind.NOT_FOUND and _MODEL.search(error.message) is not None
 
 
 def _as(error: APIError, kind: ErrorKind, status: int, code: str | None) -> APIError:

@@ -80,6 +80,17 @@ def test_other_things_are_not_the_context(message: str) -> None:
         (404, {"error": {"type": "not_found_error", "message": "File not found: file_1"}}, "invalid_request", None),
         (404, {"error": {"message": "Invalid URL (POST /v1/x)", "type": "invalid_request_error"}}, "not_found", None),
         (400, {"error": {"message": "Model x does not exist"}}, "not_found", None),
+        (
+            400,
+            {"error": {"message": "Model Not Exist", "code": "invalid_request_error"}},
+            "not_found",
+            None,
+        ),  # DeepSeek
+        (400, {"code": 20012, "message": "Model does not exist. Please check it carefully."}, "not_found", None),
+        (400, {"error": {"message": "a/b is not a valid model ID", "code": 400}}, "not_found", None),  # OpenRouter
+        (400, {"message": "Invalid model: x", "type": "invalid_model", "code": "1500"}, "not_found", None),  # Mistral
+        (400, {"error": {"code": "1211", "message": "模型不存在，请检查模型代码。"}}, "not_found", None),  # Zhipu
+        (400, {"error": {"message": "This model is not supported with tools"}}, "invalid_request", None),
         (401, {"error": {"message": "Incorrect API key", "code": "invalid_api_key"}}, "authentication", None),
         (
             400,

@@ -37,6 +37,8 @@ TABLE: list[tuple[str, APIError, str, str, tuple[Any, ...]]] = [
     ("402", error(K.QUOTA, 402), "stop", "next_key", (429, "insufficient_quota", None)),
     ("quota", error(K.QUOTA, 429, "usage_limit_reached", 99), "stop", "next_key", (429, "usage_limit_reached", None)),
     ("model", error(K.NOT_FOUND, 404, text="no such model"), "stop", "next_channel", (404, "model_not_found", None)),
+    ("azure", error(K.NOT_FOUND, 404, "DeploymentNotFound"), "stop", "next_channel", (404, "DeploymentNotFound", None)),
+    ("or", error(K.NOT_FOUND, 404, text="no endpoints found"), "stop", "next_channel", (404, "model_not_found", None)),
     ("path", error(K.NOT_FOUND, 404, text="<html>"), "stop", "next_channel", (502, None, None)),
     ("408", error(K.TIMEOUT, 408), "retry", "retry", (503, "server_is_overloaded", 2)),
     ("409", error(K.INVALID_REQUEST, 409), "retry", "retry", (503, "server_is_overloaded", 2)),
