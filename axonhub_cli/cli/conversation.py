@@ -27,7 +27,8 @@ from axonhub_cli.llm.content import (
     ToolsPart,
 )
 from axonhub_cli.llm.errors import Failure
-from axonhub_cli.llm.events import PartEnd, PartStart
+from axonhub_cli.llm.events import PartDelta, PartEnd, PartStart
+from axonhub_cli.llm.fold import so_far
 from axonhub_cli.llm.request import Message, Request
 from axonhub_cli.llm.response import Response
 from axonhub_cli.protocols.base import Codec
@@ -133,10 +134,15 @@ def _stream_parts(client: Codec, data: bytes) -> Sequence[Part]:
         return client.decode_response(msgspec.json.decode(data), _QUIRKS).parts
     decoder = client.stream_decoder(_QUIRKS)
     parts: dict[int, Part] = {}
+    said: dict[int, list[PartDelta]] = {}
     for event in [*decoder.feed(data), *decoder.close()]:
-        if isinstance(event, (PartStart, PartEnd)):
+        if isinstance(event, PartDelta):
+            said.setdefault(event.index, []).append(event)
+        elif isinstance(event, (PartStart, PartEnd)):
             parts[event.index] = event.part
-    return list(parts.values())
+            said.pop(event.index, None)
+    # What is left was cut off before its end.
+    return [so_far(part, said[index]) if index in said else part for index, part in parts.items()]
 
 
 SEALED = "(sealed: only its maker can read it)"

@@ -11,6 +11,7 @@ from axonhub_cli.paths import Home
 from axonhub_cli.store.database import open_store
 from tests.cli.conftest import AXONHUB
 from tests.cli.test_output import in_terminal
+from tests.server.upstreams import chat_stream, responses_events
 
 NOW = 1_600_000_000_000
 CONTRACT = {
@@ -336,6 +337,25 @@ def test_streams_that_passed_untouched_are_decoded(cli, store):
     for request_id in ("req_0001", "req_0002"):
         (said,) = cli("traces", "show", request_id, "--json").json["reply"]
         assert (said["type"], said["text"]) == ("text", "hi")
+
+
+BLOCK = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
+WORDS = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hello there"}}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "pieces"),
+    [
+        ("openai_responses", responses_events()[:6]),
+        ("openai_chat", chat_stream()[:3]),
+        ("anthropic_messages", [f"data: {json.dumps(event)}\n\n".encode() for event in (BLOCK, WORDS)]),
+    ],
+)
+def test_what_had_come_of_an_answer_is_shown_where_it_was_cut(cli, store, protocol, pieces):
+    cut = record(1, status=RequestStatus.CANCELED, client_protocol=protocol, upstream_protocol=protocol)
+    store.traces.save([cut], (), [("req_0001", Body("stream", b"".join(pieces)))])
+    (said,) = cli("traces", "show", "req_0001", "--json").json["reply"]
+    assert (said["type"], said["text"].strip()) == ("text", "Hello there")
 
 
 @pytest.mark.parametrize(
