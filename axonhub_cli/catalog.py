@@ -64,6 +64,9 @@ _FAMILIES: tuple[tuple[str, Model], ...] = (
 )
 # -20250929, -2025-08-07, -09-2025, -0528, -001, -latest, -preview and their like at the end of a name.
 _RELEASE = re.compile(r"(?:-(?:\d{8}|\d{4}-\d{2}-\d{2}|\d{2}-\d{4}|\d{2}-\d{2}|\d{3,4}|latest|preview|exp|stable))+\Z")
+# Bedrock's names of Claude, who tells his own without place, maker and version: us.anthropic.claude-opus-4-6-v1.
+# https://docs.aws.amazon.com/bedrock/latest/userguide/models-supported.html
+_BEDROCK = re.compile(r"\A(?:[a-z-]+\.)?anthropic\.(.+?)(?:-v\d+)?\Z")
 _PATTERNS = tuple((re.compile(pattern), model) for pattern, model in _FAMILIES)
 # Whatever is behind an unknown name: a small window costs an early compaction, a large one the session.
 _UNKNOWN = Model(64_000, ())
@@ -109,13 +112,14 @@ def describe(model: str) -> Model:
 
 @lru_cache(maxsize=1024)
 def another_model(asked: str, served: str | None) -> bool:
-    """Whether an upstream that was asked for one model says it used another (pitfall 143). A date, a release or a
-    router's prefix makes no other model; what is not told is not another."""
+    """Whether an upstream that was asked for one model says it used another (pitfall 143). A date, a release, a
+    router's prefix or what Bedrock adds makes no other model; what is not told is not another."""
     return served is not None and served != asked and _plain(served) != _plain(asked)
 
 
 def _plain(model: str) -> str:
-    return _RELEASE.sub("", model.rsplit("/", 1)[-1].split(":", 1)[0].split("@", 1)[0].lower())
+    name = model.rsplit("/", 1)[-1].split(":", 1)[0].split("@", 1)[0].lower()
+    return _RELEASE.sub("", _BEDROCK.sub(r"\1", name))
 
 
 def visible_models(snapshot: Snapshot, key: ApiKey | None) -> tuple[str, ...]:
