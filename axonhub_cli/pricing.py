@@ -29,7 +29,14 @@ _PROVIDERS = {
     "groq": "groq",
     "mistral": "mistral",
     "anthropic": "anthropic",
+    "deepseek-anthropic": "deepseek",
+    "moonshot-anthropic": "moonshotai",
+    "zhipu-anthropic": "zhipuai",
+    "zai-anthropic": "zai",
+    "minimax-anthropic": "minimax",
     "gemini": "google",
+    "bedrock": "aws",
+    "bedrock-converse": "aws",
 }
 # A model's maker does not set the price where somebody else, or nobody, bills for it.
 _UNPRICED = {"demo", "ollama", "lmstudio", "vllm", "openai-compatible"}

@@ -40,11 +40,13 @@ class StoreSink:
 
 def _priced(record: RequestRecord, snapshot: Snapshot) -> RequestRecord:
     channel = snapshot.channels.get(record.channel or "")
-    model = record.served_model or record.upstream_model
-    if record.status is RequestStatus.RUNNING or record.input_tokens is None or channel is None or model is None:
+    names = [name for name in (record.served_model, record.upstream_model) if name]
+    if record.status is RequestStatus.RUNNING or record.input_tokens is None or channel is None or not names:
         return record
     from axonhub_cli.pricing import cost_usd
 
+    if channel.type == "bedrock":
+        names.reverse()  # Claude tells his name without the place, which has a price there
     usage = Usage(
         record.input_tokens,
         record.cached_tokens,
@@ -53,7 +55,5 @@ def _priced(record: RequestRecord, snapshot: Snapshot) -> RequestRecord:
         record.reasoning_tokens,
         cache_written_1h=record.cache_written_1h_tokens or UNSET,
     )
-    cost = cost_usd(model, channel.type, usage, channel.options)
-    if cost is None and record.upstream_model and record.upstream_model != model:
-        cost = cost_usd(record.upstream_model, channel.type, usage, channel.options)
-    return replace(record, cost_usd=cost)
+    costs = (cost_usd(name, channel.type, usage, channel.options) for name in dict.fromkeys(names))
+    return replace(record, cost_usd=next((cost for cost in costs if cost is not None), None))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 
 import aiohttp
 import pytest
@@ -14,8 +15,8 @@ from axonhub_cli.secrets import origin_of
 from tests.fakes import azure, bedrock, vertex
 from tests.protocols.laws import ROOT
 from tests.server.clouds import AWS_KEY, BY_NAME, CALL, CLIENTS, CLOUDS, answered, asking, root, served, spoken
-from tests.server.speakers import ASK, TEXT, clients, messages_stream, speaks
-from tests.server.upstreams import Upstream
+from tests.server.speakers import ASK, TEXT, clients, messages_answer, messages_stream, speaks
+from tests.server.upstreams import Upstream, answers
 
 clouds = pytest.mark.parametrize("cloud", CLOUDS, ids=lambda cloud: cloud.name)
 streamed = pytest.mark.parametrize("stream", [True, False], ids=["streamed", "whole"])
@@ -116,6 +117,17 @@ async def test_a_named_aws_profile_serves(tmp_path, monkeypatch):
     options = {"aws_profile": "work"}
     async with served(tmp_path, BY_NAME["bedrock"], bedrock.Bedrock(), keys=(), options=options) as (h, _):
         assert (await ASK["openai_chat"](clients(h), "asked", True))[0] == TEXT
+
+
+@pytest.mark.parametrize(("place", "cost"), [("us", 1.1), ("global", 1.0)])
+async def test_bedrock_has_the_price_of_the_place(tmp_path, place, cost):
+    name = "claude-haiku-4-5-20251001"
+    answer = {**messages_answer(), "model": name, "usage": {"input_tokens": 1_000_000, "output_tokens": 0}}
+    cloud = replace(BY_NAME["bedrock"], model=f"{place}.anthropic.{name}-v1:0")
+    async with served(tmp_path, cloud, answers(200, answer)) as (h, _):
+        assert (await h.ask(payload={"model": "asked", "input": "hi"}))[0] == 200
+        record = await h.finished()
+    assert record.served_model == name and record.cost_usd == pytest.approx(cost)
 
 
 @pytest.mark.parametrize("model", ["arn:aws:bedrock:us-east-1:1:inference-profile/us.anthropic.x-v1:0", "a b~c"])
