@@ -39,7 +39,7 @@ _PROVIDERS = {
     "bedrock-converse": "aws",
 }
 # A model's maker does not set the price where somebody else, or nobody, bills for it.
-_UNPRICED = {"demo", "ollama", "lmstudio", "vllm", "openai-compatible"}
+_UNPRICED = {"demo", "ollama", "lmstudio", "vllm", "openai-compatible", "anthropic-compatible"}
 
 
 class Price(Struct, frozen=True):

@@ -55,6 +55,7 @@ def test_models_of_many_makers_have_a_price(model: str, kind: str) -> None:
         ("gpt-5", "openai", Usage(input=5)),
         ("gpt-5", "openai", Usage(output=5)),
         ("gpt-5", "ollama", USAGE),
+        ("gpt-oss-20b", "anthropic-compatible", USAGE),
         ("demo", "demo", USAGE),
     ],
 )
