@@ -299,6 +299,8 @@ class Exchange:
         attempt = self._attempt
         self._journal.end_attempts(status, error)
         usage = attempt.counted() if attempt is not None else None
+        if attempt is not None and attempt.watch is not None:
+            self._journal.note(served_model=attempt.watch.model)
         body = attempt.body() if attempt is not None else None
         kept = (*bodies, *((body,) if body else ()))
         self._journal.finish(status, http_status=http_status, error=error, usage=usage, bodies=self._kept(kept))

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.server.hub import channel, hub, mapped
-from tests.server.speakers import messages_answer
+from tests.server.speakers import messages_answer, messages_stream, sse
 from tests.server.upstreams import Upstream, answers, chat_answer, chat_chunk, chat_stream, streams
 
 COUNTS = {"prompt_tokens": 1_000_000, "completion_tokens": 0, "total_tokens": 1_000_000}
@@ -63,3 +63,20 @@ async def test_another_model_is_flagged(tmp_path, caplog, served, flagged):  # p
     (line,) = (line for line in caplog.messages if line.startswith("POST"))
     assert record.served_model == served and ("(answered by v4-mini)" in line) == flagged
     assert json.dumps(line).count("answered") == flagged
+
+
+@pytest.mark.parametrize("path", ["/v1/responses", "/v1/messages"])
+async def test_who_answered_is_known_of_what_broke_off(tmp_path, path):  # pitfalls 143, 181
+    *pieces, _, _ = messages_stream()
+    usage = {"input_tokens": 1_000_000, "output_tokens": 0}
+    count = sse({"type": "message_delta", "delta": {}, "usage": usage})
+    pieces = [piece.replace(b"claude-up", b"claude-haiku-4-5-20251001") for piece in (*pieces, *count)]
+
+    async with Upstream(streams(pieces)) as up:
+        rows = [channel("c", up.url.removesuffix("/v1"), type="anthropic")]
+        async with hub(tmp_path, rows, profile=mapped("m", "claude-opus-4-5")) as h:
+            asked = {"model": "m", "max_tokens": 9, "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+            await h.ask(path, asked if path == "/v1/messages" else None)
+            record = await h.finished()
+    assert (record.status, record.served_model) == ("failed", "claude-haiku-4-5-20251001")
+    assert record.cost_usd == pytest.approx(1.00)
