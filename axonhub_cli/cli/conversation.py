@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, assert_never
@@ -37,6 +38,7 @@ from axonhub_cli.vendors import Quirks
 
 _QUIRKS = Quirks()
 _EMBEDDINGS = "embeddings"
+_MADE_UP = re.compile(r"call_(?:[0-9a-f]{16}_)?\d+|no_call_.*", re.DOTALL)
 
 
 class Entry(Struct, frozen=True, omit_defaults=True):
@@ -83,7 +85,15 @@ def read_said(record: RequestRecord, bodies: Iterable[Body]) -> Said:
                 answered = tuple(_entries("assistant", _stream_parts(codec(record.client_protocol), body.data)))
         except (Failure, ConfigError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
             problems.append(f"the stored {body.kind} cannot be read: {error}")
+    if record.client_protocol == "gemini":
+        heard, answered = tuple(map(_unnamed, heard)), tuple(map(_unnamed, answered))
     return Said(heard, answered, tuple(problems))
+
+
+def _unnamed(entry: Entry) -> Entry:
+    """Most of Gemini's calls have no id: those we read into an answer are others than those of the history after it."""
+    made_up = entry.call_id is not None and _MADE_UP.fullmatch(entry.call_id) is not None
+    return msgspec.structs.replace(entry, call_id=None) if made_up else entry
 
 
 class Once:

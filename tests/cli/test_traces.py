@@ -339,6 +339,20 @@ def test_streams_that_passed_untouched_are_decoded(cli, store):
         assert (said["type"], said["text"]) == ("text", "hi")
 
 
+def test_calls_of_gemini_that_have_no_id_are_shown_once(cli, store):
+    call = {"role": "model", "parts": [{"functionCall": {"name": "ls", "args": {}}}]}
+    result = {"role": "user", "parts": [{"functionResponse": {"name": "ls", "response": {"output": "README"}}}]}
+    history = [{"role": "user", "parts": [{"text": "list"}]}]
+    answer = Body("stream", json.dumps({"candidates": [{"content": call, "finishReason": "STOP"}]}).encode())
+    for number in (1, 2, 3):
+        asked = Body("request", json.dumps({"contents": history}).encode())
+        told = record(number, client_protocol="gemini", upstream_protocol="gemini")
+        store.traces.save([told], (), [(told.id, asked), (told.id, answer)])
+        history += [call, result]
+    shown = cli("traces", "show", "trace-1").out
+    assert (shown.count("assistant calls ls: {}"), shown.count("tool result ls: README")) == (3, 2)
+
+
 BLOCK = {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}}
 WORDS = {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Hello there"}}
 
