@@ -38,6 +38,9 @@ from axonhub_cli.vendors import Quirks
 
 _QUIRKS = Quirks()
 _EMBEDDINGS = "embeddings"
+_MOST_LEFT_OUT = 100
+_PLACE = re.compile(r"(\w+)(?:\[(\d+)\])?")  # how the name of a field at fault begins
+_TALK = ("input", "messages", "contents")
 _MADE_UP = re.compile(r"call_(?:[0-9a-f]{16}_)?\d+|no_call_.*", re.DOTALL)
 
 
@@ -78,7 +81,7 @@ def read_said(record: RequestRecord, bodies: Iterable[Body]) -> Said:
                 heard = tuple(_texts(msgspec.json.decode(body.data)))
             elif body.kind == "request":
                 payload = msgspec.json.decode(body.data, type=dict[str, Any])
-                heard = _heard(codec(record.client_protocol).decode_request(payload))
+                heard = _heard(_request(codec(record.client_protocol), payload, problems))
             elif body.kind == "response":
                 answered = tuple(_entries("assistant", msgspec.json.decode(body.data, type=Response).parts))
             elif body.kind == "stream":
@@ -123,6 +126,24 @@ def _texts(payload: Any) -> Iterator[Entry]:
     for text in given if isinstance(given, list) else [given]:
         if isinstance(text, str):
             yield Entry("user", "text", text)
+
+
+def _request(client: Codec, payload: dict[str, Any], problems: list[str]) -> Request:
+    """What passed as it came may hold what nobody but its vendor understands: the rest is shown, and that is told."""
+    for _ in range(_MOST_LEFT_OUT):
+        try:
+            return client.decode_request(payload)
+        except Failure as failure:
+            found = _PLACE.match(failure.error.param or "")
+            name, index = found.groups() if found else ("", None)
+            if name not in payload or (index is None and name in _TALK):
+                raise
+            if index is None:
+                payload = {other: value for other, value in payload.items() if other != name}
+            else:
+                payload = {**payload, name: [item for at, item in enumerate(payload[name]) if at != int(index)]}
+            problems.append(f"left out here of the stored request: {name if index is None else f'an item of {name}'}")
+    return client.decode_request(payload)
 
 
 def _heard(request: Request) -> tuple[Entry, ...]:

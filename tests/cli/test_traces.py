@@ -391,6 +391,22 @@ def test_what_cannot_be_read_is_told(cli, store, protocol, body):
     assert "error (bad_gateway): [/foo]\\e]0;x\\x07" in shown
 
 
+@pytest.mark.parametrize(
+    ("more", "items", "left_out"),
+    [
+        ({"previous_response_id": "resp_0"}, [], ["previous_response_id"]),
+        ({"background": True, "prompt": {"id": "p"}}, [], ["background", "prompt"]),
+        ({}, [{"type": "item_reference", "id": "msg_0"}] * 2, ["an item of input"] * 2),
+    ],
+)
+def test_what_only_the_vendor_has_hides_nothing_else(cli, store, more, items, left_out):
+    payload = {"model": "gpt-5", "input": [user("list the files"), *items], **more}
+    store.traces.save([record(1)], (), [("req_0001", Body("request", json.dumps(payload).encode()))])
+    row = cli("traces", "show", "req_0001", "--json").json
+    assert [entry["text"] for entry in row["messages"]] == ["list the files"]
+    assert sorted(problem.rpartition(": ")[2] for problem in row["problems"]) == left_out
+
+
 def test_long_texts_are_cut_for_people_only(cli, store):
     long = "\n".join(f"line {number}" for number in range(500))
     store.traces.save([record(1)], (), [("req_0001", asked(user(long)))])
