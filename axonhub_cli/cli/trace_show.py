@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, assert_never
 
 from axonhub_cli.cli.conversation import Entry, Once, read_said
@@ -10,7 +11,9 @@ from axonhub_cli.cli.text import rfc3339
 from axonhub_cli.cli.trace_rows import attempt_row, request_row
 from axonhub_cli.cli.trace_tree import Shown, request_tree, trace_tree
 from axonhub_cli.entities import RequestRecord
+from axonhub_cli.errors import NotFoundError
 from axonhub_cli.ids import now_ms
+from axonhub_cli.routing.affinity import clean_id
 from axonhub_cli.store.traces import Found, FoundKind, RequestFilter
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ def load_request(store: Store, record: RequestRecord) -> Shown:
 def show_found(store: Store, identity: str, out: Output, *, raw: bool) -> None:
     """Prints the trace or request that `identity` names. Raises NotFoundError, also where several fit."""
     settle(store)
-    found = store.traces.find(identity)
+    found = _find(store, identity)
     records = _records(store, found)
     if raw:
         _print_raw(store, records, out)
@@ -49,6 +52,15 @@ def show_found(store: Store, identity: str, out: Output, *, raw: bool) -> None:
         out.detail(_trace_row(shown), ())
     else:
         out.tree(trace_tree(shown, now_ms=now_ms()))
+
+
+def _find(store: Store, identity: str) -> Found:
+    """Also by the name a client gave its trace, of which less may have been kept. Raises NotFoundError."""
+    kept = clean_id(identity)
+    if kept is not None and kept != identity:
+        with suppress(NotFoundError):
+            return store.traces.find(kept)
+    return store.traces.find(identity)
 
 
 def _records(store: Store, found: Found) -> Sequence[RequestRecord]:

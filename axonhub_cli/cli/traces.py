@@ -160,6 +160,7 @@ def _filter(
     trace: str | None,
     since_ms: int | None = None,
 ) -> RequestFilter:
+    from axonhub_cli.routing.affinity import clean_id
     from axonhub_cli.store.traces import RequestFilter
 
     return RequestFilter(
@@ -167,6 +168,6 @@ def _filter(
         channel=channel,
         model=model,
         status=status.value if status else None,
-        trace_id=trace,
+        trace_id=trace and (clean_id(trace) or trace),  # as it was kept
         since_ms=since_ms,
     )

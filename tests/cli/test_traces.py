@@ -8,6 +8,7 @@ from axonhub_cli.entities import AttemptRecord, Body, LossRecord, RequestRecord,
 from axonhub_cli.llm.content import ReasoningPart, TextPart, ToolCallPart
 from axonhub_cli.llm.response import Response
 from axonhub_cli.paths import Home
+from axonhub_cli.routing.affinity import clean_id
 from axonhub_cli.store.database import open_store
 from tests.cli.conftest import AXONHUB
 from tests.cli.test_output import in_terminal
@@ -337,6 +338,17 @@ def test_streams_that_passed_untouched_are_decoded(cli, store):
     for request_id in ("req_0001", "req_0002"):
         (said,) = cli("traces", "show", request_id, "--json").json["reply"]
         assert (said["type"], said["text"]) == ("text", "hi")
+
+
+@pytest.mark.parametrize("name", ["My run 7", "../../etc/passwd", "日本語", "n" * 5000])
+def test_a_trace_is_found_by_the_name_its_client_gave(cli, store, name):
+    store.traces.save([record(1, trace_id=clean_id(name)), record(2, trace_id=clean_id(f"{name}?"))])
+    (row,) = cli("traces", "show", name, "--json").json["requests"]
+    assert row["request_id"] == "req_0001"
+    for command in (("list",), ("tail", "--no-follow")):
+        assert cli("traces", *command, "--json", "--trace", name).out.count("req_0001") == 1
+    assert "begins with 'No such run'" in cli("traces", "show", "No such run", code=1).err
+    assert cli("traces", "list", "--json", "--trace", "").json == []
 
 
 def test_calls_of_gemini_that_have_no_id_are_shown_once(cli, store):
