@@ -11,6 +11,9 @@ from typing import NamedTuple
 import pytest
 
 from axonhub_cli.cli.app import run
+from axonhub_cli.config import Config
+from axonhub_cli.paths import Home
+from axonhub_cli.store.database import open_store
 
 AXONHUB = Path(sys.executable).with_name("axonhub")
 _OURS = ("AXONHUB_", "OPENAI_", "DEEPSEEK_", "MOONSHOT_")
@@ -38,6 +41,14 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     return tmp_path / "home"
+
+
+@pytest.fixture
+def store(home):
+    place = Home(home, home)
+    place.create()
+    with open_store(place, Config()) as opened:
+        yield opened
 
 
 @pytest.fixture
