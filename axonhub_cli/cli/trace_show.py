@@ -51,7 +51,8 @@ def show_found(store: Store, identity: str, out: Output, *, raw: bool) -> None:
     elif out.json:
         out.detail(_trace_row(shown), ())
     else:
-        out.tree(trace_tree(shown, now_ms=now_ms()))
+        thread = found.id if found.kind is FoundKind.THREAD else None
+        out.tree(trace_tree(shown, now_ms=now_ms(), of_thread=thread))
 
 
 def _find(store: Store, identity: str) -> Found:

@@ -29,8 +29,8 @@ class Shown(Struct, frozen=True):
     said: Said = Said()
 
 
-def trace_tree(requests: Sequence[Shown], *, now_ms: int) -> Node:
-    """All requests of a trace, oldest first; each message once."""
+def trace_tree(requests: Sequence[Shown], *, now_ms: int, of_thread: str | None = None) -> Node:
+    """All requests of a trace, or only those `of_thread`, oldest first; each message once."""
     once = Once()
     news = [Shown(each.record, each.attempts, once.news(each.record.thread_id, each.said)) for each in requests]
     threads = list(dict.fromkeys(each.record.thread_id for each in requests))
@@ -39,9 +39,9 @@ def trace_tree(requests: Sequence[Shown], *, now_ms: int) -> Node:
         request_tree(each, now_ms=now_ms, thread=_thread(each.record, threads), before=earlier)
         for each, earlier in zip(news, before, strict=False)
     )
-    return Node(
-        f"trace {requests[0].record.trace_id}\n{_sums([each.record for each in requests], now_ms)}", "bold", children
-    )
+    trace = requests[0].record.trace_id
+    title = f"trace {trace}" if of_thread is None else f"thread {of_thread} of trace {trace or '-'}"
+    return Node(f"{title}\n{_sums([each.record for each in requests], now_ms)}", "bold", children)
 
 
 def request_tree(shown: Shown, *, now_ms: int, thread: str = "", before: RequestRecord | None = None) -> Node:

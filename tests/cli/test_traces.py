@@ -334,4 +334,6 @@ def test_sub_agents_are_named(cli, store):
     shown = cli("traces", "show", "trace-1").out
     assert "thread a  key codex" in shown
     assert "sub-agent collab_spawn, thread b  key codex" in shown
+    one = cli("traces", "show", "b").out
+    assert one.startswith("thread b of trace trace-1\n1 request  ") and "sub-agent collab_spawn, thread b" in one
     assert [row["request_id"] for row in cli("traces", "show", "b", "--json").json["requests"]] == ["req_0002"]
