@@ -2,6 +2,7 @@
 
 import re
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,14 +13,15 @@ from axonhub_cli.llm.content import (
     HostedTool,
     SearchTool,
     ShellTool,
+    TextPart,
     ToolCallPart,
     ToolResultPart,
     ToolsPart,
 )
 from axonhub_cli.llm.fold import fold, unfold
-from axonhub_cli.llm.request import Message, Request, Role
+from axonhub_cli.llm.request import ChoiceMode, Message, Request, Role, ToolChoice
 from axonhub_cli.llm.response import FinishKind, FinishReason, Response
-from axonhub_cli.protocols.registry import PROTOCOLS
+from axonhub_cli.protocols.registry import PROTOCOLS, UPSTREAMS
 from axonhub_cli.protocols.tools import MAX_NAME, ToolNames, flat_name
 from tests.protocols.laws import NATIVE, decode_bytes
 
@@ -65,6 +67,21 @@ def test_every_client_reads_the_name_it_declared(client, name):  # pitfall 19
     streamed = client.stream_encoder(request, "r", 1).encode(unfold(answer))
     for found in (whole, fold(decode_bytes(client, streamed))):
         assert [part.name for part in found.parts] == [name]
+
+
+@pytest.mark.parametrize("upstream", UPSTREAMS.values(), ids=UPSTREAMS)
+@pytest.mark.parametrize("name", ["fs.read", "mcp__tracker__" + "create_issue_" * 5])
+def test_every_upstream_is_sent_a_name_it_takes(upstream, name):  # pitfall 19
+    """Whether the tool is declared, chosen or was called, as by Claude Code, Gemini CLI or a Chat client."""
+    request = Request(
+        "m",
+        (Message(Role.USER, (TextPart("Hi"),)), Message(Role.ASSISTANT, (ToolCallPart("c", name, "{}"),))),
+        tools=(FunctionTool(name),),
+        tool_choice=ToolChoice(ChoiceMode.TOOL, ((None, name),)),
+    )
+    sent = msgspec.json.encode(upstream.encode_request(request, NATIVE).payload).decode()
+    assert f'"{name}"' not in sent
+    assert sent.count(f'"{flat_name(None, name)}"') >= 3
 
 
 def test_one_catalog_of_all_declarations_the_first_wins():  # pitfalls 21, 108, 114

@@ -47,6 +47,7 @@ def encode_request(request: Request, quirks: Quirks) -> Encoded:
     if NAME not in request.extras:
         payload |= {"store": False, "include": ["reasoning.encrypted_content"]}
         _spell_out(payload, quirks)
+        _shorten_names(payload)
         _raise_limit(payload, losses)
     if request.sampling.logprobs and NAME not in request.extras:
         payload["include"] = [*payload.get("include", ()), LOGPROBS]
@@ -69,6 +70,15 @@ def _spell_out(payload: JSON, quirks: Quirks) -> None:
         for part in item.get("content") or ():
             if part["type"] == "input_image":
                 part.setdefault("detail", "auto")
+
+
+def _shorten_names(payload: JSON) -> None:
+    """Other protocols take longer names, and dots in them; who asks gets its own back in a call (pitfall 19)."""
+    choice = payload.get("tool_choice")
+    chosen = (choice, *choice.get("tools", ())) if isinstance(choice, dict) else ()
+    for item in (*payload.get("tools", ()), *payload["input"], *chosen):
+        if name := item.get("name"):
+            item["name"] = flat_name(None, name)
 
 
 def _raise_limit(payload: JSON, losses: list[Loss]) -> None:
