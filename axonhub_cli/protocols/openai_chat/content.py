@@ -28,6 +28,7 @@ from axonhub_cli.protocols.results import found_tools, opened
 from axonhub_cli.vendors import Quirks
 
 HOLDER = "openai"  # of files that have an id here
+NO_OUTPUT = "[no output]"
 IMAGE_BELOW = "[image: shown in the user message below]"
 
 
@@ -76,7 +77,8 @@ def content(parts: list[JSON], quirks: Quirks) -> str | list[JSON]:
 
 
 def result_content(part: ToolResultPart, quirks: Quirks, losses: Losses) -> tuple[str, list[JSON]]:
-    """A tool's result as text, and its images apart, since most upstreams take only text there (pitfall 10)."""
+    """A tool's result as text, and its images apart, since most upstreams take only text there (pitfall 10). OpenAI
+    takes a result without words; others want some."""
     texts: list[str] = []
     media: list[JSON] = []
     for piece in opened(part.content):
@@ -90,7 +92,8 @@ def result_content(part: ToolResultPart, quirks: Quirks, losses: Losses) -> tupl
             media.append(encoded)
     if part.tools:
         texts.append(found_tools(part))
-    return "\n".join(texts), media
+    text = "\n".join(texts)
+    return text or (NO_OUTPUT if quirks.fields and not media else ""), media
 
 
 def _image(part: ImagePart, quirks: Quirks, losses: Losses) -> JSON:

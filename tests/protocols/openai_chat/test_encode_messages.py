@@ -26,7 +26,7 @@ from axonhub_cli.llm.fold import fold
 from axonhub_cli.llm.request import Message, Reasoning, Role
 from axonhub_cli.protocols.media import NO_IMAGE
 from axonhub_cli.protocols.openai_chat import CODEC
-from axonhub_cli.protocols.openai_chat.content import IMAGE_BELOW
+from axonhub_cli.protocols.openai_chat.content import IMAGE_BELOW, NO_OUTPUT
 from axonhub_cli.protocols.openai_chat.order import READ
 from axonhub_cli.protocols.results import NO_RESULT
 from axonhub_cli.vendors import CHANNEL_TYPES, Quirks
@@ -189,6 +189,12 @@ def test_compaction() -> None:
     assert len(encoded.payload["messages"]) == 1
     summary = encode(called("c"), result("c", "1"), user("sum up"), tools=(RUN,), compaction=True)
     assert "tools" not in summary.payload
+
+
+def test_a_result_without_words_is_told_in_words() -> None:
+    """As of a tool of an MCP server that returns nothing: other vendors than OpenAI refuse an empty message."""
+    talk = called("c"), result("c", "")
+    assert [sent(*talk, quirks=quirks)[1]["content"] for quirks in (DEEPSEEK, Quirks())] == [NO_OUTPUT, ""]
 
 
 def test_pitfalls_113_and_115_results_that_are_lists_in_disguise() -> None:
