@@ -26,14 +26,6 @@ from tests.cli.test_traces import NOW, record
 RUNNING = {"status": RequestStatus.RUNNING, "finished_at": None, "duration_ms": None, "http_status": None}
 
 
-@pytest.fixture
-def store(home):
-    place = Home(home, home)
-    place.create()
-    with open_store(place, Config()) as opened:
-        yield opened
-
-
 def wait(condition, seconds=20, told=str):
     end = time.monotonic() + seconds
     while not (found := condition()):
